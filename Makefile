@@ -1,0 +1,66 @@
+# The two commands: `make conformance [IMPL="<cmd>"]` and `make test`. Everything else is a part of them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The system's own interpreter first: an ordinary user can reach it, and it starts faster than a shim.
+PYTHON ?= $(shell for p in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+IMPL ?= $(CURDIR)/$(BIN)/ovsi
+WORKERS ?= auto
+PYTEST_ARGS ?=
+
+SOURCES := $(shell find reference conformance schemas -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml README.md
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: help conformance test lint types unit suite-root suite-user mutants site bench install clean
+
+help:  ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.dependencies: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with venv found: install python3-venv, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python tests/support/dependencies.py dev build > $(VENV)/requirements.txt
+	$(BIN)/pip install --quiet --requirement $(VENV)/requirements.txt
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+install: $(VENV)/.installed  ## Make the environment in .venv
+
+conformance: $(VENV)/.installed  ## Judge IMPL (default: the reference) by the conformance suite
+	$(BIN)/pytest conformance --impl="$(IMPL)" -n $(WORKERS) $(PYTEST_ARGS)
+
+test: lint types unit site suite-user suite-root  ## Everything: lint, types, tests, mutants, site, the suite as user and as root
+
+lint: $(VENV)/.dependencies  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dependencies  ## mypy --strict
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed  ## The project's own tests, the mutants among them
+	$(BIN)/pytest tests -n $(WORKERS) $(PYTEST_ARGS)
+
+site: $(VENV)/.dependencies  ## The site, strictly
+	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+
+suite-user: $(VENV)/.installed  ## The suite as an ordinary user
+	tests/support/as-ordinary-user $(BIN)/python -m pytest conformance --impl="$(CURDIR)/$(BIN)/python -m ovsi" -n $(WORKERS) -p no:cacheprovider $(PYTEST_ARGS)
+
+suite-root: $(VENV)/.installed  ## The suite as root, where make runs as root
+	@if [ "$$(id -u)" = 0 ]; then $(BIN)/pytest conformance --impl="$(CURDIR)/$(BIN)/ovsi" -n $(WORKERS) $(PYTEST_ARGS); \
+	else echo "suite-root: not root, so the root tier was not run"; fi
+
+bench: $(VENV)/.installed  ## Measure the ratios of the design
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## Remove what make made
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,68 @@
+"""Frozen records with declared fields: what a frozen keyword dataclass is, without importing `dataclasses`.
+
+The standard module imports `inspect` and `re`, which costs more than a whole dump of 500 layers (docs/decisions/0002).
+Type checkers see an ordinary frozen dataclass through `dataclass_transform`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # type checkers take this name as true; `typing` itself stays unimported
+if TYPE_CHECKING:
+    from typing import Any, Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_options: object):
+        return lambda decorated: decorated
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=False, eq_default=True)
+class Record:
+    """Base of immutable records: annotate the fields in the class body, give defaults by assignment.
+
+    Fields are positional or keyword arguments in the order of declaration. Defaults are shared
+    between instances, so they must be immutable. Equality and hash are by type and field values.
+    Raises TypeError for a missing, unknown or repeated argument, AttributeError on assignment.
+    """
+
+    _fields: tuple[str, ...] = ()
+    _defaults: dict[str, Any] = {}
+
+    def __init_subclass__(cls) -> None:
+        own = tuple(name for name in cls.__dict__.get("__annotations__", ()) if name[0] != "_")
+        cls._fields = cls._fields + own
+        cls._defaults = cls._defaults | {name: cls.__dict__[name] for name in own if name in cls.__dict__}
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        fields, state = self._fields, self.__dict__
+        if len(values) > len(fields):
+            raise TypeError(f"{type(self).__name__} takes {len(fields)} fields, not {len(values)}")
+        state.update(self._defaults)
+        given = dict(zip(fields, values, strict=False))
+        state.update(given)
+        for name in named:
+            if name in given or name not in fields:
+                raise TypeError(f"{type(self).__name__}: unknown or repeated field {name!r}")
+        state.update(named)
+        if len(state) < len(fields):
+            missing = [name for name in fields if name not in state]
+            raise TypeError(f"{type(self).__name__}: no value for {', '.join(missing)}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__}.{name} is frozen")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__}.{name} is frozen")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self.__dict__[name] for name in self._fields)))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={self.__dict__[name]!r}" for name in self._fields)
+        return f"{type(self).__name__}({shown})"
+
+    def replace(self, **changes: Any) -> Self:
+        """The same record with some fields changed."""
+        return type(self)(**(self.__dict__ | changes))
