@@ -24,6 +24,7 @@ help:  ## Show the targets
 $(VENV)/.dependencies: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with venv found: install python3-venv, or say make PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip uninstall --quiet --yes setuptools 2>/dev/null || true  # its .pth would slow every start
 	$(BIN)/python tests/support/dependencies.py dev build > $(VENV)/requirements.txt
 	$(BIN)/pip install --quiet --requirement $(VENV)/requirements.txt
 	@touch $@

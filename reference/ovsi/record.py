@@ -25,27 +25,27 @@ class Record:
     """
 
     _fields: tuple[str, ...] = ()
+    _names: frozenset[str] = frozenset()
     _defaults: dict[str, Any] = {}
 
     def __init_subclass__(cls) -> None:
-        own = tuple(name for name in cls.__dict__.get("__annotations__", ()) if name[0] != "_")
+        own = tuple(name for name in cls.__annotations__ if name[0] != "_")
         cls._fields = cls._fields + own
+        cls._names = frozenset(cls._fields)
         cls._defaults = cls._defaults | {name: cls.__dict__[name] for name in own if name in cls.__dict__}
 
     def __init__(self, *values: Any, **named: Any) -> None:
-        fields, state = self._fields, self.__dict__
-        if len(values) > len(fields):
-            raise TypeError(f"{type(self).__name__} takes {len(fields)} fields, not {len(values)}")
+        state = self.__dict__
         state.update(self._defaults)
-        given = dict(zip(fields, values, strict=False))
-        state.update(given)
-        for name in named:
-            if name in given or name not in fields:
-                raise TypeError(f"{type(self).__name__}: unknown or repeated field {name!r}")
+        if values:
+            given = dict(zip(self._fields, values, strict=False))
+            if len(values) > len(given) or not given.keys().isdisjoint(named):
+                raise TypeError(f"{type(self).__name__}: more values than fields, or a field given twice")
+            state.update(given)
         state.update(named)
-        if len(state) < len(fields):
-            missing = [name for name in fields if name not in state]
-            raise TypeError(f"{type(self).__name__}: no value for {', '.join(missing)}")
+        if state.keys() != self._names:
+            wrong = sorted(state.keys() ^ self._names)
+            raise TypeError(f"{type(self).__name__}: missing or unknown: {', '.join(wrong)}")
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__}.{name} is frozen")

@@ -1,0 +1,70 @@
+"""File handles: name_to_handle_at(2) and open_by_handle_at(2)."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+
+from ..record import Record
+from .syscall import AT_EMPTY_PATH, libc_function, text
+
+AT_HANDLE_FID = 0x200
+"""A handle that need only identify, not open: more file systems make one (Linux 6.5)."""
+AT_HANDLE_MNT_ID_UNIQUE = 0x001
+"""Return the 64-bit mount ID (Linux 6.12; EINVAL before)."""
+AT_HANDLE_CONNECTABLE = 0x002
+
+_HEADER = struct.Struct("=Ii")
+_USUAL_SIZE = 128  # MAX_HANDLE_SZ
+
+_name_to_handle_at = libc_function(
+    "name_to_handle_at", ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int
+)
+_open_by_handle_at = libc_function("open_by_handle_at", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+
+
+class FileHandle(Record):
+    """A handle as the kernel gives it: meaningful to one file system only. Any type, any length."""
+
+    type: int
+    data: bytes
+
+
+def name_to_handle_at(dirfd: int, path: bytes, flags: int = 0) -> tuple[FileHandle, int]:
+    """The handle of the object at `path`, and the ID of the mount it is on (the 64-bit one if flags ask for it).
+
+    Raises OSError: EOPNOTSUPP where the file system makes no handles, EINVAL for a flag this kernel does not know.
+    """
+    size = _USUAL_SIZE
+    while True:
+        buffer = ctypes.create_string_buffer(_HEADER.pack(size, 0), _HEADER.size + size)
+        mount_id = ctypes.create_string_buffer(8)
+        try:
+            _name_to_handle_at(dirfd, text(path), buffer, mount_id, flags, path=path)
+        except OSError as failure:
+            needed = _HEADER.unpack_from(buffer)[0]
+            if failure.errno != errno.EOVERFLOW or needed <= size:
+                raise
+            size = needed
+            continue
+        length, kind = _HEADER.unpack_from(buffer)
+        layout = "=Q" if flags & AT_HANDLE_MNT_ID_UNIQUE else "=i"
+        return FileHandle(kind, buffer.raw[_HEADER.size : _HEADER.size + length]), struct.unpack_from(layout, mount_id)[
+            0
+        ]
+
+
+def handle_of_fd(fd: int, flags: int = 0) -> FileHandle:
+    """The handle of the object that `fd` (O_PATH is enough) is open on."""
+    return name_to_handle_at(fd, b"", flags | AT_EMPTY_PATH)[0]
+
+
+def open_by_handle_at(mount_fd: int, handle: FileHandle, flags: int) -> int:
+    """Open the object of a handle on the file system that `mount_fd` (not O_PATH) is open on.
+
+    Raises OSError: ESTALE where no such object is (any more), EPERM without CAP_DAC_READ_SEARCH over it.
+    """
+    packed = _HEADER.pack(len(handle.data), handle.type) + handle.data
+    return _open_by_handle_at(mount_fd, ctypes.create_string_buffer(packed, len(packed)), flags | os.O_CLOEXEC)
