@@ -10,7 +10,7 @@ class Point(Record):
 
 
 class Named(Point):
-    name: str
+    name: str = ""
 
 
 def test_fields_come_by_position_name_and_default() -> None:
