@@ -1,0 +1,124 @@
+"""Requirements and tests hold each other: every MUST has a test that names it, every id that a test names exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .support.requirements import ID, KEYWORD, REPOSITORY, Requirement, load, paragraphs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REQUIREMENTS = load()
+SERIES = {
+    "OVSI-IMG": "03-image.md",
+    "OVSI-ID": "04-identity.md",
+    "OVSI-EQV": "05-equivalence.md",
+    "OVSI-DUMP": "06-dumper.md",
+    "OVSI-REST": "07-restorer.md",
+    "OVSI-CLI": "08-command-line.md",
+    "OVSI-CONF": "09-conformance.md",
+}
+# The one paragraph that quotes the keywords in order to say what they mean.
+BOILERPLATE = "The key words "
+
+
+def declared_by() -> dict[str, set[str]]:
+    """Requirement id to the files of the suite and of the project's tests that declare it."""
+    found: dict[str, set[str]] = {}
+    for tree in ("conformance", "tests"):
+        for path in sorted((REPOSITORY / tree).rglob("*")):
+            if path.suffix in {".py", ".json"} and path.is_file():
+                for name in ids_declared_in(path):
+                    found.setdefault(name, set()).add(str(path.relative_to(REPOSITORY)))
+    return found
+
+
+def named_by_tests() -> set[str]:
+    """Ids that tests judge. Mutants name the requirements that they break, which is no test of them."""
+    return {name for name, files in declared_by().items() if any("mutants" not in file for file in files)}
+
+
+def ids_declared_in(path: Path) -> set[str]:
+    """Ids that a file declares: of JSON all, of Python string literals that hold ids and nothing else.
+
+    So a comment, a docstring or a message that mentions an id is not taken for a test of it.
+    """
+    text = path.read_text("utf-8")
+    if path.suffix == ".json":
+        return set(ID.findall(text))
+    literals = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant))
+    return {name for value in literals if isinstance(value, str) and _IDS.fullmatch(value) for name in value.split()}
+
+
+_IDS = re.compile(rf"{ID.pattern}(?:\s+{ID.pattern})*")
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.id)
+def test_requirement_is_well_formed(requirement: Requirement) -> None:
+    where = f"spec/{requirement.chapter}:{requirement.line}"
+    assert ID.fullmatch(requirement.id), f"{where}: {requirement.id} is not OVSI-SERIES-nnn"
+    series = requirement.id.rpartition("-")[0]
+    assert SERIES.get(series) == requirement.chapter, f"{where}: {requirement.id} belongs to {SERIES.get(series)}"
+    assert requirement.withdrawn or len(requirement.keywords) == 1, f"{where}: {requirement.keywords}: one keyword each"
+    assert requirement.text.endswith((".", ":")), f"{where}: {requirement.id} is not a whole sentence"
+
+
+def test_ids_are_unique_and_without_gaps() -> None:
+    ids = [requirement.id for requirement in REQUIREMENTS]
+    assert not [name for name, count in Counter(ids).items() if count > 1]
+    for series in SERIES:
+        numbers = sorted(int(name[-3:]) for name in ids if name.rpartition("-")[0] == series)
+        assert numbers == list(range(1, len(numbers) + 1)), f"{series}: a withdrawn requirement stays in the text"
+
+
+def test_keywords_stand_in_requirements_only() -> None:
+    strays = [
+        f"spec/{paragraph.chapter}:{paragraph.line}: {KEYWORD.findall(paragraph.text)}"
+        for paragraph in paragraphs()
+        if KEYWORD.search(paragraph.text) and not paragraph.text.startswith(("**OVSI-", BOILERPLATE))
+    ]
+    assert not strays
+
+
+def test_ids_in_the_text_exist() -> None:
+    known = {requirement.id for requirement in REQUIREMENTS}
+    assert not [
+        f"spec/{paragraph.chapter}:{paragraph.line}: {name}"
+        for paragraph in paragraphs()
+        for name in ID.findall(paragraph.text)
+        if name not in known
+    ]
+
+
+def test_links_between_chapters_lead_somewhere() -> None:
+    present = {paragraph.chapter for paragraph in paragraphs()}
+    assert not [
+        f"spec/{paragraph.chapter}:{paragraph.line}: {target}"
+        for paragraph in paragraphs()
+        for target in re.findall(r"\]\(([\w.-]+\.md)", paragraph.text)
+        if target not in present
+    ]
+
+
+def test_at_most_one_in_twenty_is_untestable() -> None:
+    standing = [requirement for requirement in REQUIREMENTS if requirement.withdrawn is None]
+    untestable = [requirement.id for requirement in standing if requirement.untestable is not None]
+    assert len(untestable) <= 0.05 * len(standing), untestable
+
+
+def test_every_binding_requirement_is_tested() -> None:
+    named = named_by_tests()
+    untested = [requirement.id for requirement in REQUIREMENTS if requirement.binding and requirement.id not in named]
+    assert not untested, f"{len(untested)} requirements that no test names: " + " ".join(untested)
+
+
+def test_tests_name_no_unknown_requirement() -> None:
+    known = {requirement.id for requirement in REQUIREMENTS if requirement.withdrawn is None}
+    unknown = {name: sorted(files) for name, files in declared_by().items() if name not in known}
+    assert not unknown
