@@ -1,0 +1,170 @@
+"""From dentries to paths, identities and whether they are deleted (include/linux/dcache.h)."""
+
+from __future__ import annotations
+
+from . import layout as shapes
+from .errors import Inconsistent
+from .facts import DirectoryFacts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from .layout import Layout
+    from .snapshot import Snapshot
+
+_MAX_DEPTH = 4096
+_S_DEAD = 16  # of inode flags: removed, but still open (include/linux/fs.h)
+_MINOR_BITS = 20
+_BTRFS = b"btrfs"
+
+
+def device(number: int) -> tuple[int, int]:
+    """Major and minor of the kernel's own dev_t (include/linux/kdev_t.h)."""
+    return number >> _MINOR_BITS, number & (1 << _MINOR_BITS) - 1
+
+
+class Directories:
+    """The directories of one snapshot."""
+
+    def __init__(self, layout: Layout, snapshot: Snapshot) -> None:
+        self._layout = layout
+        self._snapshot = snapshot
+        self._dentries = snapshot.rows(layout[shapes.Dentry], ())
+        self._superblocks = snapshot.rows(layout[shapes.Superblock], ())
+        self._types: dict[int, bytes] = {}
+        self._names: dict[int, bytes] = {}
+        self._paths: dict[int, tuple[bytes | None, bool]] = {}
+
+    def load(self, dentries: Iterable[int]) -> None:
+        """Reads dentries, their ancestors level by level, and the names of all of them."""
+        snapshot, view = self._snapshot, self._layout[shapes.Dentry]
+        names = self._names
+        new: list[int] = []
+        level = {dentry for dentry in dentries if dentry not in names}
+        for _ in range(_MAX_DEPTH):
+            if not level:
+                break
+            rows = snapshot.rows(view, level)
+            new += level
+            for dentry in level:
+                names[dentry] = b""
+            level = {rows[dentry].parent for dentry in level}.difference(names)
+        else:
+            raise Inconsistent(f"a directory is more than {_MAX_DEPTH} levels deep")
+        rows = self._dentries
+        found = snapshot.bytes_at(
+            [rows[dentry].name for dentry in new], [min(rows[dentry].name_length, 256) for dentry in new], "name"
+        )
+        names.update(zip(new, found, strict=True))
+        self.load_superblocks({rows[dentry].superblock for dentry in new})
+
+    def load_superblocks(self, superblocks: Iterable[int]) -> None:
+        """Reads superblocks and the names of their types."""
+        snapshot, types = self._snapshot, self._types
+        rows = snapshot.rows(self._layout[shapes.Superblock], superblocks)
+        new = list({rows[superblock].type for superblock in superblocks}.difference(types))
+        if new:
+            view = self._layout[shapes.FilesystemType]
+            known = snapshot.rows(view, new)
+            types.update(zip(new, snapshot.strings([known[kind].name for kind in new], "type name"), strict=True))
+
+    def superblock(self, address: int) -> shapes.Superblock:
+        """A superblock that was loaded."""
+        return self._superblocks[address]
+
+    def filesystem(self, superblock: int) -> bytes:
+        """The name of a loaded superblock's type."""
+        return self._types[self._superblocks[superblock].type]
+
+    def path(self, dentry: int) -> tuple[bytes | None, bool]:
+        """The path of a loaded dentry from its file system's root, and whether it was unhashed on the way.
+
+        None for one that is not connected to that root.
+        """
+        paths, names, rows = self._paths, self._names, self._dentries
+        chain: list[int] = []
+        at = dentry
+        while at not in paths:
+            row = rows[at]
+            parent = row.parent
+            if parent == at:
+                at_root = self._superblocks[row.superblock].root == at
+                paths[at] = (b"", False) if at_root else (None, False)
+                break
+            chain.append(at)
+            at = parent
+            if len(chain) > _MAX_DEPTH:
+                raise Inconsistent("the parents of a directory go round in a circle")
+        path, unhashed = paths[at]
+        for at in reversed(chain):
+            if path is not None:
+                path = b"%s/%s" % (path, names[at])
+            unhashed = unhashed or not rows[at].hashed
+            paths[at] = path, unhashed
+        return path if path != b"" else b"/", unhashed
+
+    def below(self, dentry: int, top: int) -> bytes | None:
+        """The path of a loaded dentry below another one, which must be an ancestor; None if it is not."""
+        rows = self._dentries
+        parts: list[bytes] = []
+        while dentry != top:
+            parent = rows[dentry].parent
+            if parent == dentry or len(parts) > _MAX_DEPTH:
+                return None
+            parts.append(self._names[dentry])
+            dentry = parent
+        parts.append(b"")
+        parts.reverse()
+        return b"/".join(parts) or b"/"
+
+    def describe(self, dentries: Iterable[int]) -> dict[int, DirectoryFacts]:
+        """Directories by their dentries."""
+        rows, superblocks = self._dentries, self._superblocks
+        wanted = list(dict.fromkeys(dentries))
+        self.load(wanted)
+        for dentry in wanted:
+            if not rows[dentry].inode:
+                raise Inconsistent(f"the dentry at {dentry:#x} has no inode")
+        inodes = self._snapshot.rows(self._layout[shapes.Inode], [rows[dentry].inode for dentry in wanted])
+        common: dict[int, dict[str, Any]] = {}  # to all directories of a file system
+        for address in {rows[dentry].superblock for dentry in wanted}:
+            superblock = superblocks[address]
+            common[address] = {
+                "filesystem": self._types[superblock.type],
+                "device": device(superblock.device),
+                "uuid": superblock.uuid,
+                "superblock_flags": superblock.flags,
+                "superblock": address,
+            }
+        on_btrfs = [address for address in common if self.filesystem(address) == _BTRFS]
+        subvolumes = self._subvolumes({rows[dentry].inode for dentry in wanted if rows[dentry].superblock in on_btrfs})
+        found = {}
+        for dentry in wanted:
+            row = rows[dentry]
+            number, address = row.inode, row.superblock
+            inode = inodes[number]
+            if inode.superblock != address:
+                raise Inconsistent(f"the dentry at {dentry:#x} and its inode are of different file systems")
+            path, unhashed = self.path(dentry)
+            found[dentry] = DirectoryFacts(
+                **common[address],
+                inode=inode.ino,
+                generation=inode.generation,
+                subvolume=subvolumes.get(number),
+                path=path,
+                deleted=unhashed or not inode.links or inode.flags & _S_DEAD != 0,
+                dentry=dentry,
+            )
+        return found
+
+    def _subvolumes(self, inodes: set[int]) -> dict[int, int]:
+        if not inodes:
+            return {}
+        of_inode = self._layout.of_module(shapes.BtrfsInode, _BTRFS)
+        of_root = self._layout.of_module(shapes.BtrfsRoot, _BTRFS)
+        outer = {inode: inode - of_inode.row.inode for inode in inodes}
+        btrfs_inodes = self._snapshot.rows(of_inode, outer.values())
+        roots = self._snapshot.rows(of_root, [btrfs_inodes[address].root for address in outer.values()])
+        return {inode: roots[btrfs_inodes[address].root].objectid for inode, address in outer.items()}

@@ -1,0 +1,126 @@
+"""Whose an overlay is: user namespaces, credentials, ID maps (include/linux/{user_namespace,cred}.h)."""
+
+from __future__ import annotations
+
+from ..linux.namespaces import IdRange
+from . import layout as shapes
+from .errors import Inconsistent
+from .facts import CredentialFacts, IdMap, UserNamespaceFacts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .layout import Layout
+    from .snapshot import Snapshot
+
+_MAX_LEVEL = 33  # of nested user namespaces: user_namespaces(7) says 32
+_MAX_EXTENTS = 340  # of an ID map: user_namespaces(7)
+_MAX_GROUPS = 1 << 16  # NGROUPS_MAX
+_IDENTITY = (IdRange(0, 0, 0xFFFFFFFF),)
+
+
+class Owners:
+    """User namespaces, credentials and ID maps of one snapshot, each made once."""
+
+    def __init__(self, layout: Layout, snapshot: Snapshot) -> None:
+        self._layout = layout
+        self._snapshot = snapshot
+        self._namespaces: dict[int, UserNamespaceFacts] = {}
+        self._credentials: dict[int, CredentialFacts] = {}
+        self._idmaps: dict[int, tuple[IdMap | None, IdMap | None]] = {}
+
+    def namespace(self, address: int) -> UserNamespaceFacts:
+        """A user namespace with its ancestors."""
+        view = self._layout[shapes.UserNamespace]
+        chain: list[int] = []
+        at = address
+        while at and at not in self._namespaces:
+            chain.append(at)
+            at = self._snapshot.row(view, at).parent
+            if len(chain) > _MAX_LEVEL:
+                raise Inconsistent("user namespaces are nested too deeply")
+        found = self._namespaces[at] if at else None
+        for at in reversed(chain):
+            row = self._snapshot.row(view, at)
+            found = self._namespaces[at] = UserNamespaceFacts(
+                inum=row.inum,
+                level=row.level,
+                owner=row.owner,
+                group=row.group,
+                uid_map=self._id_map(at + row.uid_map),
+                gid_map=self._id_map(at + row.gid_map),
+                parent=found,
+            )
+        if found is None:
+            raise Inconsistent("a superblock or a process has no user namespace")
+        return found
+
+    def load(self, credentials: Iterable[int]) -> None:
+        """Reads credentials side by side, for `credentials` to tell them."""
+        rows = self._snapshot.rows(self._layout[shapes.Credentials], wanted := list(credentials))
+        self._snapshot.rows(self._layout[shapes.Groups], [rows[address].group_info for address in wanted])
+
+    def credentials(self, address: int) -> CredentialFacts:
+        """Credentials as struct cred holds them."""
+        if address not in self._credentials:
+            row = self._snapshot.row(self._layout[shapes.Credentials], address)
+            self._credentials[address] = CredentialFacts(
+                uid=row.uid,
+                gid=row.gid,
+                suid=row.suid,
+                sgid=row.sgid,
+                euid=row.euid,
+                egid=row.egid,
+                fsuid=row.fsuid,
+                fsgid=row.fsgid,
+                cap_effective=row.cap_effective,
+                groups=self._groups(row.group_info),
+                user_namespace=self.namespace(row.user_namespace),
+            )
+        return self._credentials[address]
+
+    def idmap(self, mount: shapes.VfsMount) -> tuple[IdMap | None, IdMap | None]:
+        """The UID and GID map of a mount; (None, None) where it is not ID-mapped."""
+        address = mount.user_namespace if mount.idmap is None else mount.idmap
+        if address is None:  # before ID-mapped mounts
+            return None, None
+        if address not in self._idmaps:
+            uid_map, gid_map = map(self._id_map, self._map_addresses(address, mount.idmap is None))
+            if uid_map in ((), _IDENTITY) and gid_map in ((), _IDENTITY):
+                self._idmaps[address] = None, None
+            else:
+                self._idmaps[address] = uid_map, gid_map
+        return self._idmaps[address]
+
+    def _map_addresses(self, address: int, is_namespace: bool) -> tuple[int, int]:
+        layout = self._layout
+        if not is_namespace:
+            if layout.has(shapes.IdmapWithMaps):
+                row = layout[shapes.IdmapWithMaps].row
+                return address + row.uid_map, address + row.gid_map
+            address = self._snapshot.row(layout[shapes.IdmapWithOwner], address).owner
+        namespace = layout[shapes.UserNamespace].row
+        return address + namespace.uid_map, address + namespace.gid_map
+
+    def _id_map(self, address: int) -> IdMap:
+        layout, snapshot = self._layout, self._snapshot
+        row = snapshot.row(layout[shapes.IdMap], address)
+        extent = layout[shapes.IdExtent]
+        if row.count > _MAX_EXTENTS:
+            raise Inconsistent(f"an ID map of {row.count} extents")
+        if row.count * extent.size <= len(row.extents):
+            start = address + layout[shapes.IdMapPlaces].row.extents
+        else:
+            start = snapshot.row(layout[shapes.LargeIdMap], address).forward
+        found = snapshot.array(extent, start, row.count)
+        return tuple(IdRange(one.first, one.lower_first, one.count) for one in found)
+
+    def _groups(self, address: int) -> tuple[int, ...]:
+        view = self._layout[shapes.Groups]
+        count = self._snapshot.row(view, address).count
+        if count > _MAX_GROUPS:
+            raise Inconsistent(f"a process of {count} groups")
+        if not count:
+            return ()
+        return self._snapshot.numbers(address + view.row.gids, count, "group list")

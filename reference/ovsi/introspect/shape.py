@@ -1,0 +1,164 @@
+"""Structures declared by the members that are wanted of them, and how they become readable on this kernel.
+
+A class says what is wanted; BTF says where it is and how large. Resolved, it reads as a tuple whose attributes are
+the members: one `iter_unpack` turns the bytes of any number of structures into rows.
+"""
+
+from __future__ import annotations
+
+import struct
+from _operator import itemgetter
+
+from .errors import IntrospectionUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Generic, TypeVar
+
+    from .btf import Btf, Place, Struct
+
+    Row = TypeVar("Row", bound="Shape")
+
+    class _OfRows(Generic[Row]):
+        pass
+
+    class _Tuple:  # a tuple whose methods nobody calls, so that members may have their names
+        def __init__(self, values: Iterable[object]) -> None: ...
+        def __iter__(self) -> Iterator[object]: ...
+
+else:
+    Row = object
+    _Tuple = tuple
+
+    class _OfRows:
+        def __class_getitem__(cls, _row: object) -> type:
+            return cls
+
+
+_INTEGERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_NUMBER, _BYTES, _OFFSET = range(3)
+SPAN_LIMIT = 4096
+"""How many bytes lie between the first and the last wanted member at most."""
+
+
+class Member:
+    """A wanted member: the paths at which kernels have had it, the first that exists counts."""
+
+    def __init__(self, paths: tuple[str, ...], kind: int, optional: bool) -> None:
+        self.paths = tuple(path.encode() for path in paths)
+        self.kind = kind
+        self.optional = optional
+
+
+def number(*paths: str, optional: bool = False) -> Any:
+    """An integer, a pointer, or a structure as small, as an unsigned number."""
+    return Member(paths, _NUMBER, optional)
+
+
+def raw(*paths: str, optional: bool = False) -> Any:
+    """The bytes of an array or structure."""
+    return Member(paths, _BYTES, optional)
+
+
+def offset(*paths: str, optional: bool = False) -> Any:
+    """Not what the member holds, but where it begins in its structure, in bytes."""
+    return Member(paths, _OFFSET, optional)
+
+
+class Shape(_Tuple):
+    """Base of declared structures; a row of this kernel's is an instance of a resolved subclass.
+
+    `structure` is the kernel's name; the members are class attributes made by `number`, `raw`, `offset`.
+    An optional member that this kernel does not have is None.
+    """
+
+    __slots__ = ()
+    structure = b""
+    members: dict[str, Member] = {}
+
+    def settled(self) -> object:
+        """What has to be the same when it is read again."""
+        return tuple(self)
+
+    def __init_subclass__(cls) -> None:
+        cls.members = cls.members | {name: value for name, value in vars(cls).items() if isinstance(value, Member)}
+
+
+class View(_OfRows[Row]):
+    """A shape on this kernel: which bytes to read of a structure, and how they become a row."""
+
+    def __init__(self, shape: type[Row], found: Struct) -> None:
+        """Raises _Misfit where the structure lacks a member that is not optional."""
+        read: list[tuple[int, int, str, str]] = []  # offset, size, format, name
+        attributes: dict[str, object] = {"members": {}}
+        for name, member in shape.members.items():
+            place = _place(found, member)
+            if place is None:
+                if not member.optional:
+                    raise _Misfit(name)
+                attributes[name] = None
+            elif member.kind == _OFFSET:
+                attributes[name] = place.offset
+            else:
+                read.append((place.offset, *_format(place, member, name), name))
+        read.sort()
+        self.shape = shape
+        self.name = shape.structure.decode()
+        self.size = found.size
+        """Bytes of the whole structure, as its array's stride."""
+        self.start = read[0][0] if read else 0
+        self.sizes = {name: size for _, size, _, name in read}
+        """Bytes of each member that is read, by its attribute's name."""
+        layout, at = ["="], self.start
+        for index, (where, size, code, name) in enumerate(read):
+            if where < at or where + size > found.size:
+                raise IntrospectionUnavailable("layout", f"{name} of struct {self.name} overlaps another member")
+            layout.append(f"{where - at}x{code}")
+            at = where + size
+            attributes[name] = property(itemgetter(index))
+        self.length = at - self.start
+        """Bytes to read, from `start` on."""
+        if self.length > SPAN_LIMIT:
+            raise IntrospectionUnavailable("layout", f"struct {self.name} spans {self.length} bytes")
+        self.row: type[Row] = type(shape.__name__, (shape,), attributes)
+        self._unpack = struct.Struct("".join(layout)).iter_unpack
+
+    def rows(self, data: bytes) -> list[Row]:
+        """The rows of structures whose wanted bytes follow each other."""
+        return list(map(self.row, self._unpack(data)))
+
+
+class _Misfit(Exception):  # noqa: N818 - never leaves this module
+    """A structure of the right name that lacks a member."""
+
+
+def resolve(shape: type[Row], sources: Iterable[Btf]) -> View[Row]:
+    """The view of a shape by the first BTF that has such a structure with all the members that are not optional.
+
+    Raises IntrospectionUnavailable where there is none, BtfError for malformed BTF.
+    """
+    name = shape.structure.decode()
+    missing = f"there is no struct {name}"
+    for btf in sources:
+        for found in btf.structs(shape.structure):
+            try:
+                return View(shape, found)
+            except _Misfit as misfit:
+                missing = f"struct {name} has nothing that serves as {misfit}"
+    raise IntrospectionUnavailable("layout", missing)
+
+
+def _place(found: Struct, member: Member) -> Place | None:
+    for path in member.paths:
+        place = found.find(path)
+        if place is not None:
+            return place
+    return None
+
+
+def _format(place: Place, member: Member, name: str) -> tuple[int, str]:
+    size = place.size
+    if size is None or (member.kind == _NUMBER and size not in _INTEGERS):
+        raise _Misfit(name)
+    return size, _INTEGERS[size] if member.kind == _NUMBER else f"{size}s"

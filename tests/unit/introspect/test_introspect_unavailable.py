@@ -1,0 +1,136 @@
+"""Where introspection can't be had, it says what is missing; where memory can't be read, which."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import pytest
+from ovsi.introspect import introspector as module
+from ovsi.introspect import layout
+from ovsi.introspect.errors import Inconsistent, IntrospectionUnavailable, KernelReadError
+from ovsi.introspect.introspector import Introspector
+from ovsi.introspect.memory import CHUNK, REQUESTS, Memory
+from ovsi.introspect.shape import Shape, number
+from ovsi.introspect.snapshot import Snapshot, consistently
+from ovsi.introspect.walk import file_of
+
+NOBODY = 65534
+
+
+@pytest.mark.on_real_mounts
+def test_an_ordinary_user() -> None:
+    os.setresgid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, NOBODY, NOBODY)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(IntrospectionUnavailable, match="CAP_BPF") as caught:
+        Introspector()
+    assert caught.value.ability == "bpf"
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no BTF at all" * 100])
+def test_a_kernel_without_btf(content: bytes | None, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = os.fsencode(str(tmp_path)) + b"/"
+    if content is not None:
+        with open(place + b"vmlinux", "wb") as file:
+            file.write(content)
+    monkeypatch.setattr(layout, "_BTF", place)
+    with pytest.raises(IntrospectionUnavailable) as caught:
+        Introspector()
+    assert caught.value.ability == "btf"
+
+
+@pytest.mark.on_real_mounts
+def test_btf_of_another_kernel_is_noticed() -> None:
+    """A copy of the BTF in which a member has another name: the known object does not read right."""
+    with open("/sys/kernel/btf/vmlinux", "rb") as file:
+        data = file.read()
+    assert data.count(b"\0i_ino\0") == data.count(b"\0i_uid\0") == 1
+    swapped = data.replace(b"\0i_ino\0", b"\0i_xxx\0").replace(b"\0i_uid\0", b"\0i_ino\0")
+    with open("vmlinux", "wb") as file:
+        file.write(swapped)
+    layout._BTF = b"/tmp/"
+    module._KNOWN_PATH, module._KNOWN_TYPE = b"/vmlinux", b"tmpfs"
+    with pytest.raises(IntrospectionUnavailable) as caught:
+        Introspector()
+    assert caught.value.ability == "calibration"
+    with open("vmlinux", "wb") as file:
+        file.write(data)
+    Introspector().close()
+
+
+@pytest.mark.on_real_mounts
+def test_nothing_is_left_open() -> None:
+    before = os.listdir("/proc/self/fd")
+    with Introspector() as introspector:
+        introspector.superblock_of(0)
+    introspector.close()
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.on_real_mounts
+def test_reading_memory() -> None:
+    with Memory() as memory:
+        task = memory.current_task
+        whole = memory.read(task, 3000)
+        assert len(whole) == 3000
+        pid = struct.pack("=II", os.getpid(), os.getpid())  # pid and tgid stand side by side
+        assert whole.count(pid) == 1
+        at = task + whole.index(pid)
+        assert memory.read(at, 8) == pid
+        count = 3 * REQUESTS + 5
+        assert memory.chunks([at] * count, [index % 8 + 1 for index in range(count)], "pid") == [
+            pid[: index % 8 + 1] for index in range(count)
+        ]
+        big = memory.chunks([task] * 40, [CHUNK // 2] * 40, "task")
+        assert {len(piece) for piece in big} == {CHUNK // 2}
+        assert memory.chunks([], [], "nothing") == []
+
+
+@pytest.mark.parametrize("address", [0, 8, 1 << 47, (1 << 64) - 8, 1 << 64, -8, 0x4141414141414141])
+@pytest.mark.on_real_mounts
+def test_bad_addresses(address: int) -> None:
+    with Memory() as memory:
+        good = memory.current_task
+        with pytest.raises(KernelReadError):
+            memory.read(address, 8)
+        with pytest.raises(KernelReadError) as caught:
+            memory.chunks([good, address, good], [8, 8, 8], "three")
+        assert caught.value.address in (address, good)
+        assert len(memory.read(good, 8)) == 8
+
+
+class Position(Shape):
+    structure = b"file"
+    inode: int = number("f_inode")
+    position: int = number("f_pos")
+
+
+@pytest.mark.on_real_mounts
+def test_what_changes_all_the_time_is_not_believed() -> None:
+    kernel = layout.Layout()
+    positions = iter(range(1, 100))
+    fd = os.open("file", os.O_RDWR | os.O_CREAT)
+    steady = 2
+
+    def walk(snapshot: Snapshot) -> int:
+        inode = file_of(memory, kernel, snapshot, fd).inode
+        table = Snapshot(memory).row(kernel[layout.DescriptorTable], table_of(memory, kernel))
+        file = Snapshot(memory).row(kernel[layout.Pointer], table.fd + 8 * fd).value
+        row = snapshot.row(kernel[Position], file)
+        assert row.inode == inode
+        if next(positions) != steady:
+            os.lseek(fd, 1, os.SEEK_CUR)
+        return row.position
+
+    with Memory() as memory:
+        assert consistently(memory, walk) == 1  # the second attempt
+        with pytest.raises(Inconsistent, match="struct file changed while"):
+            consistently(memory, walk)
+    kernel.close()
+
+
+def table_of(memory: Memory, kernel: layout.Layout) -> int:
+    task = Snapshot(memory).row(kernel[layout.Task], memory.current_task)
+    return Snapshot(memory).row(kernel[layout.OpenFiles], task.files).fdt
