@@ -1,0 +1,42 @@
+"""What the annotations of the model say, as plain tuples that the writer and the reader are made from."""
+
+from __future__ import annotations
+
+from . import model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    # (JSON name, field, kind or record class, many, required, nullable, value when absent);
+    # many is None, "tuple", "Some" or "Unique"
+    Property = tuple[str, str, str | type[model.Entry], str | None, bool, bool, Any]
+
+_MANY = ("tuple", "Some", "Unique")
+
+
+def properties(record: type[model.Entry]) -> list[Property]:
+    """The properties of a record of the model in the order of writing: a subclass's own first."""
+    result: list[Property] = []
+    for part in record.__mro__:
+        if issubclass(part, model.Entry):
+            written = part.__dict__.get("__annotations__", {})  # noqa: RUF063 - `inspect` would cost more than all the rest
+            result += [_property(record, name, written[name]) for name in written if name[0] != "_"]
+    return result
+
+
+def _property(record: type[model.Entry], name: str, annotation: str) -> Property:
+    annotation = annotation.removesuffix(" | None")
+    outer, _, inner = annotation.removesuffix("]").partition("[")
+    kind = inner.removesuffix(", ...") if inner else outer
+    many = outer if outer in _MANY else None
+    absent = record._defaults.get(name)
+    required = name not in record._defaults or bool(absent)  # a default that says something is written
+    found: Any = getattr(model, kind, kind)  # the name of a record is its class, that of a kind stays a name
+    return camel(name), name, found, many, required, outer == "Nullable", None if required else absent
+
+
+def camel(name: str) -> str:
+    """`mount_point` as the schema writes it: `mountPoint`."""
+    head, *rest = name.split("_")
+    return head + "".join([part.capitalize() for part in rest])

@@ -1,0 +1,140 @@
+"""The writer: image to bytes, the same bytes for the same image; JSON for people too, a layer a line.
+
+The `json` module is not imported: a dump ends here, and that import would take longer than the whole of it.
+"""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+
+from . import model
+from .shape import properties
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    Encoder = Callable[[Any], str]
+    Step = tuple[str, str, Encoder, Any]  # (field, '"name": ', encoder, the value that is left out)
+
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x20), 0x7F)}
+_ESCAPES |= {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
+
+
+def encode(image: model.Image) -> bytes:
+    """The whole document, UTF-8, ending in a newline."""
+    return b"".join(chunks(image))
+
+
+def chunks(image: model.Image) -> Iterator[bytes]:
+    """The document in pieces: the tables, then one an overlay."""
+    tables = ",\n ".join(_parts(image, _IMAGE_STEPS[:-1]))
+    yield f'{{\n "format": "overlay-source-image",\n {tables},\n "overlays": ['.encode()
+    comma = ""
+    for overlay in image.overlays:
+        yield f"{comma}\n  {{\n   {_OVERLAY_LINE.join(_parts(overlay, _OVERLAY_STEPS))}\n  }}".encode()
+        comma = ","
+    yield b"\n ]\n}\n"
+
+
+def string(value: str) -> str:
+    """A JSON string; what is not ASCII stays as it is, a lone surrogate becomes `?`."""
+    if value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'
+    return f'"{value.translate(_ESCAPES).encode("utf-8", "replace").decode()}"'
+
+
+def bytes_(value: bytes) -> str:
+    """Bytes: a string where they are UTF-8, else an object with their base64."""
+    try:
+        return string(value.decode())
+    except UnicodeDecodeError:
+        return f'{{"base64": "{b2a_base64(value, newline=False).decode()}"}}'
+
+
+def _missing(value: model.Missing) -> str:
+    return "{" + ", ".join([f"{string(name)}: {string(sentence)}" for name, sentence in value]) + "}"
+
+
+class _Words(dict[str, str]):
+    """Strings that come again and again, encoded once."""
+
+    def __missing__(self, value: str) -> str:
+        encoded = self[value] = string(value)
+        return encoded
+
+
+_word = _Words().__getitem__
+_ENCODERS: dict[str, Encoder] = {  # every other kind is a string
+    **dict.fromkeys(("Id", "Word", "StateWord", "Role", "Basis", "Stability", "Name"), _word),
+    **dict.fromkeys(("U32", "Count", "MountNumber", "PeerGroup", "ProcessId", "HandleType"), str),
+    **dict.fromkeys(("Flag", "bool"), lambda value: "true" if value else "false"),
+    **dict.fromkeys(("Bytes", "Path"), bytes_),
+    "Hex": lambda value: f'"{value.hex()}"',
+    "U64": lambda value: f'"{value}"',
+    "Missing": _missing,
+}
+
+
+def _parts(record: model.Entry, steps: Iterable[Step]) -> list[str]:
+    """The properties of a record that are written, each with its name."""
+    state = record.__dict__
+    if state.get("missing"):
+        return _parts_with_nulls(state, steps)
+    return [head + encoder(state[field]) for field, head, encoder, absent in steps if state[field] is not absent]
+
+
+def _parts_with_nulls(state: dict[str, Any], steps: Iterable[Step]) -> list[str]:
+    nulls = {name for name, _sentence in state["missing"]}
+    return [
+        head + ("null" if state[field] is None else encoder(state[field]))
+        for field, head, encoder, absent in steps
+        if state[field] is not absent or field in nulls
+    ]
+
+
+def _inline(kind: type[model.Entry]) -> Encoder:
+    """An encoder of records of this class on one line."""
+    steps = _STEPS.get(kind) or _STEPS.setdefault(kind, _steps(kind))
+
+    def encoder(record: model.Entry) -> str:
+        return "{" + ", ".join(_parts(record, steps)) + "}"
+
+    return encoder
+
+
+def _array(one: Encoder, line: str) -> Encoder:
+    """An encoder of arrays; `line` is what a line begins with where each element has its own, else empty."""
+
+    def on_lines(values: tuple[Any, ...]) -> str:
+        return f"[{line} {f',{line} '.join(map(one, values))}{line}]" if values else "[]"
+
+    def inline(values: tuple[Any, ...]) -> str:
+        return "[" + ", ".join(map(one, values)) + "]"
+
+    return on_lines if line else inline
+
+
+def _or_null(one: Encoder) -> Encoder:
+    return lambda value: "null" if value is None else one(value)
+
+
+def _steps(record: type[model.Entry], line: str = "") -> list[Step]:
+    """How a record is written; `line`: what its lines begin with, where it has more than one."""
+    steps: list[Step] = []
+    for name, field, kind, many, required, nullable, absent in properties(record):
+        one = _ENCODERS.get(kind, string) if isinstance(kind, str) else _inline(kind)
+        if many:
+            one = _array(one, "" if isinstance(kind, str) else line)
+        elif nullable and required:
+            one = _or_null(one)
+        steps.append((field, f'"{name}": ', one, _NOTHING if required else absent))
+    return steps
+
+
+_NOTHING = object()  # what a required property is never
+_OVERLAY_LINE = ",\n   "
+_STEPS: dict[type[model.Entry], list[Step]] = {}
+_OVERLAY_STEPS = _STEPS[model.Overlay] = _steps(model.Overlay, "\n   ")
+_IMAGE_STEPS = _STEPS[model.Image] = _steps(model.Image, "\n ")
