@@ -68,3 +68,25 @@ def open_by_handle_at(mount_fd: int, handle: FileHandle, flags: int) -> int:
     """
     packed = _HEADER.pack(len(handle.data), handle.type) + handle.data
     return _open_by_handle_at(mount_fd, ctypes.create_string_buffer(packed, len(packed)), flags | os.O_CLOEXEC)
+
+
+class HandleReader:
+    """`handle_of_fd` for many descriptors in a row: as type and bytes, through buffers made once. Not for threads."""
+
+    def __init__(self) -> None:
+        self._buffer = ctypes.create_string_buffer(_HEADER.size + _USUAL_SIZE)
+        self._mount_id = ctypes.create_string_buffer(8)
+
+    def of_fd(self, fd: int, flags: int = 0) -> tuple[int, bytes]:
+        """Raises OSError as `name_to_handle_at`."""
+        buffer = self._buffer
+        _HEADER.pack_into(buffer, 0, _USUAL_SIZE, 0)
+        try:
+            _name_to_handle_at(fd, b"", buffer, self._mount_id, flags | AT_EMPTY_PATH)
+        except OSError as failure:
+            if failure.errno != errno.EOVERFLOW:
+                raise
+            handle = handle_of_fd(fd, flags)
+            return handle.type, handle.data
+        length, kind = _HEADER.unpack_from(buffer)
+        return kind, buffer.raw[_HEADER.size : _HEADER.size + length]

@@ -1,0 +1,199 @@
+"""The first rung: what the kernel itself holds, read by `ovsi.introspect`, as evidence.
+
+One for a whole dump. An overlay is found by its superblock's device number: through a descriptor of its mount point
+where lookups reach one, else through the list of the namespace's mounts, so that a covered one need not be opened.
+"""
+
+from __future__ import annotations
+
+from ..introspect.errors import Inconsistent, IntrospectionUnavailable, KernelReadError
+from ..linux.namespaces import open_namespace
+from ..linux.syscall import closing
+from .evidence import Directory, IdMaps, Slot, unchecked
+from .filesystems import WITHOUT_GENERATION
+from .options import split_layers, without_backslashes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..introspect.facts import DirectoryFacts, IdMap, MountFacts, OverlayFacts
+    from ..introspect.introspector import Introspector
+    from ..linux.mountinfo import Mount
+    from .vantage import Vantage
+
+_FAILURES = (Inconsistent, KernelReadError, IntrospectionUnavailable, OSError)
+_NO_UUID = bytes(16)
+_FEW = 8  # overlays that are better opened one by one than found among all mounts
+
+
+class Kernel:
+    """The kernel's own account of overlays; `unavailable` says why there is none, None where there is."""
+
+    def __init__(self, vantage: Vantage, *, wanted: bool = True) -> None:
+        self.vantage = vantage
+        self.unavailable: str | None = None
+        self._reader: Introspector | None = None
+        self._facts: dict[str, OverlayFacts] = {}
+        self._mounts: dict[int, MountFacts] | None = None
+        self.failures: dict[str, str] = {}
+        if not wanted:
+            self.unavailable = "switched off"
+            return
+        from ..introspect.introspector import Introspector
+
+        try:
+            self._reader = Introspector()
+        except (IntrospectionUnavailable, OSError) as failure:
+            self.unavailable = str(failure)
+
+    def close(self) -> None:
+        """Let go of what was made in the kernel."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def load(self, overlays: dict[str, list[Mount]]) -> None:
+        """Read all of these overlays (device to mounts); what can't be read is noted in `failures`."""
+        if self._reader is None:
+            return
+        superblocks = self._by_opening(overlays) if len(overlays) <= _FEW else {}
+        left = [device for device in overlays if device not in superblocks]
+        if left:
+            superblocks |= self._among_mounts(left)
+        self._read(superblocks)
+        for device in overlays:
+            if device not in self._facts:
+                self.failures.setdefault(device, "the kernel's own list of mounts does not hold it (any more)")
+
+    def load_inner(self, directories: Iterable[DirectoryFacts]) -> None:
+        """Read overlays that bear layers of others."""
+        wanted = {device_name(one.device): one.superblock for one in directories}
+        self._read({device: address for device, address in wanted.items() if device not in self._facts})
+
+    def facts(self, device: str) -> OverlayFacts | None:
+        """What was read of the overlay with this device number."""
+        return self._facts.get(device)
+
+    def mount(self, mount_id: int) -> MountFacts | None:
+        """The kernel's account of a mount of the namespace, if all of them were read."""
+        return (self._mounts or {}).get(mount_id)
+
+    def _by_opening(self, overlays: dict[str, list[Mount]]) -> dict[str, int]:
+        assert self._reader is not None
+        here = self.vantage.here
+        found = {}
+        for device, mounts in overlays.items():
+            for mount in mounts:
+                if not here.table.visible(mount):
+                    continue
+                try:
+                    with closing(here.open(mount.mount_point)) as fd:
+                        found[device] = self._reader.superblock_of(fd)
+                    break
+                except _FAILURES as failure:
+                    self.failures[device] = str(failure)
+        return found
+
+    def _among_mounts(self, devices: list[str]) -> dict[str, int]:
+        assert self._reader is not None
+        if self._mounts is None:
+            try:
+                with closing(open_namespace(self.vantage.process, "mnt")) as namespace:
+                    self._mounts = {one.mount_id: one for one in self._reader.mounts(namespace)}
+            except _FAILURES as failure:
+                self.failures |= dict.fromkeys(devices, str(failure))
+                self._mounts = {}
+        wanted = set(devices)
+        return {
+            device: one.superblock
+            for one in self._mounts.values()
+            if one.filesystem == b"overlay" and (device := device_name(one.device)) in wanted
+        }
+
+    def _read(self, superblocks: dict[str, int]) -> None:
+        """All at once; one by one where that fails, so that one in motion does not hide the others."""
+        if self._reader is None or not superblocks:
+            return
+        try:
+            found = self._reader.overlays(list(superblocks.values()))
+        except _FAILURES as failure:
+            if len(superblocks) == 1:
+                self.failures[next(iter(superblocks))] = str(failure)
+                return
+            for device, address in superblocks.items():
+                self._read({device: address})
+            return
+        for device, facts in zip(superblocks, found, strict=True):
+            if device_name(facts.device) == device:
+                self._facts[device] = facts
+            else:
+                self.failures[device] = f"its superblock is of device {device_name(facts.device)} meanwhile"
+
+
+def device_name(number: tuple[int, int]) -> str:
+    """A device number as `major:minor`."""
+    major, minor = number
+    return f"{major}:{minor}"
+
+
+def directory_of(facts: DirectoryFacts) -> Directory:
+    """A directory as the kernel holds it."""
+    fs_type = facts.filesystem.decode("utf-8", "replace")
+    return unchecked(
+        Directory,
+        {
+            "device": device_name(facts.device),
+            "fs_type": fs_type,
+            "inode": facts.inode,
+            "generation": None if fs_type in WITHOUT_GENERATION else facts.generation,
+            "subvolume": facts.subvolume,
+            "path": facts.path,
+            "deleted": facts.deleted,
+            "handle": None,
+            "handle_made": False,
+            "handle_none": False,
+            "uuid": facts.uuid if facts.uuid != _NO_UUID else None,
+        },
+    )
+
+
+def sources_of(facts: OverlayFacts) -> list[tuple[Slot, DirectoryFacts, IdMaps | None]]:
+    """Every source with its slot, by the names that the kernel keeps: layers top to bottom, the work directory last."""
+    lowers, data = split_layers(facts.lowerdir) if facts.lowerdir else ([], [])
+    named = {"lower": lowers, "data": data}
+    counts = {"upper": 0, "lower": 0, "data": 0}
+    found: list[tuple[Slot, DirectoryFacts, IdMaps | None]] = []
+    for layer in facts.layers:
+        index = counts[layer.role]
+        counts[layer.role] += 1
+        declared = layer.declared
+        if layer.role == "upper":
+            declared = without_backslashes(declared) if declared is not None else None
+        elif declared is None and index < len(named[layer.role]):
+            declared = named[layer.role][index]
+        found.append((Slot(layer.role, index, declared), layer.directory, _maps(layer.uid_map, layer.gid_map)))
+    if facts.work is not None:
+        work = None if facts.workdir is None else without_backslashes(facts.workdir)
+        found.append((Slot("work", 0, work), facts.work, None))
+    return found
+
+
+def _maps(uid_map: IdMap | None, gid_map: IdMap | None) -> IdMaps | None:
+    if uid_map is None or gid_map is None:
+        return None
+    return IdMaps(
+        tuple((one.inside, one.outside, one.count) for one in uid_map),
+        tuple((one.inside, one.outside, one.count) for one in gid_map),
+    )
+
+
+def held_options(facts: OverlayFacts) -> dict[bytes, bytes | None]:
+    """Overlay's options as the superblock holds them; a flag that is off is left out, one that is on has no value."""
+    held: dict[bytes, bytes | None] = {}
+    for name, value in facts.options:
+        if name in ("default_permissions", "userxattr", "volatile"):
+            if value == "on":
+                held[name.encode()] = None
+        else:
+            held[name.encode()] = value.encode()
+    return held

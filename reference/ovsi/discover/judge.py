@@ -1,0 +1,126 @@
+"""The judge: all evidence over one complete assignment of sources, and why it decides as it does.
+
+What is not proved is not stated. Introspection names every source at once. Without it, evidence about lower layers
+tells which directories are layers and which lie above which; a slot is filled only where every order that fits the
+evidence fills it alike. Names never prove anything: they may make a candidate where all readings of them agree.
+"""
+
+from __future__ import annotations
+
+from ..identity import stability_of
+from ..record import Record
+from .evidence import INTROSPECTION, Directory, Verdict, unchecked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .evidence import IdMaps, Slot
+    from .hints import Candidate
+
+NO_RUNG = "no rung of the ladder names it"
+
+
+class Shown(Record):
+    """A directory that a rung showed to be a source: of which slot, or of which lower layer it is not known (None).
+
+    `method` is the rung, `how` what it rests on.
+    """
+
+    directory: Directory
+    method: str
+    how: str
+
+
+def held(slot: Slot, directory: Directory, idmap: IdMaps | None) -> Verdict:
+    """What introspection says of a source: proved, unless its file system keeps no identities."""
+    lacking = shortcoming(directory)
+    return unchecked(
+        Verdict,
+        {
+            "slot": slot,
+            "assurance": "consistent" if lacking else "proved",
+            "why": lacking or f"the kernel holds inode {directory.inode} of {directory.fs_type} {directory.device}",
+            "method": INTROSPECTION,
+            "directory": directory,
+            "candidate": None,
+            "idmap": idmap,
+            "idmap_known": True,
+        },
+    )
+
+
+def shortcoming(directory: Directory) -> str | None:
+    """Why a directory can't be told from all others for good, None where it can."""
+    if directory.fs_type == "btrfs" and directory.subvolume is None:
+        return "its btrfs subvolume is not known, and snapshots share inode numbers"
+    if stability_of(directory.fs_type) == "none":
+        return f"inode numbers of {directory.fs_type} name nothing for good"
+    return None
+
+
+def weigh(
+    slots: Sequence[Slot], exact: dict[str, Shown], placed: dict[int, Shown], readings: list[dict[str, Candidate]]
+) -> list[Verdict]:
+    """A verdict a slot: `exact` is shown by slot name, `placed` by the index of a lower layer, `readings` are names."""
+    shown = exact | {f"lower/{index}": found for index, found in placed.items()}
+    taken = {key(found.directory) for found in shown.values()}
+    fitting = [reading for reading in readings if _fits(reading, shown)]
+    return [_weigh_one(slot, shown, fitting, taken) for slot in slots]
+
+
+def _weigh_one(
+    slot: Slot, shown: dict[str, Shown], readings: list[dict[str, Candidate]], taken: set[tuple[object, ...]]
+) -> Verdict:
+    found = shown.get(slot.name)
+    if found is not None:
+        lacking = shortcoming(found.directory)
+        if lacking is None:
+            return Verdict(slot, "proved", found.how, found.method, found.directory)
+        return Verdict(slot, "consistent", lacking, found.method, found.directory)
+    options = {key(one.directory): one for reading in readings if (one := reading.get(slot.name))}
+    free = {name: one for name, one in options.items() if name not in taken}
+    if len(options) > 1:
+        why = f"{NO_RUNG}, and its name fits {len(options)} directories"
+        return Verdict(slot, "none", why)
+    if not free:
+        why = "its name leads to another source" if options else f"{NO_RUNG}, and its name leads to no directory"
+        return Verdict(slot, "none", why)
+    one = next(iter(free.values()))
+    why = f"nothing proves it; {one.how} leads to a directory that nothing contradicts"
+    return Verdict(slot, "consistent", why, None, None, one.spot)
+
+
+def _fits(reading: dict[str, Candidate], shown: dict[str, Shown]) -> bool:
+    """Whether names, read so, agree with what was shown: where they don't, they were read below the wrong directory."""
+    return all(
+        name not in reading or key(reading[name].directory) == key(found.directory) for name, found in shown.items()
+    )
+
+
+def key(directory: Directory) -> tuple[object, ...]:
+    """What two accounts of one directory share."""
+    return directory.device, directory.inode, directory.subvolume
+
+
+def places(count: int, members: Sequence[int], above: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """Which lower layer each member is, where every order that fits says the same: member to index.
+
+    `count` is the number of lower layers, `members` are directories shown to be among them, `above` pairs of
+    members of which the first was seen to lie above the second. A circle means that the evidence is wrong: then none.
+    """
+    below: dict[int, set[int]] = {member: set() for member in members}
+    for upper, lower in above:
+        below[upper].add(lower)
+    for middle in members:  # transitive closure
+        for upper in members:
+            if middle in below[upper]:
+                below[upper] |= below[middle]
+    if any(member in below[member] for member in members):
+        return {}
+    found = {}
+    for member in members:
+        over = sum(member in below[other] for other in members)
+        if over + len(below[member]) == count - 1:
+            found[member] = over
+    return found

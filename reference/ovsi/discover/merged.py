@@ -1,0 +1,115 @@
+"""An overlay as it is seen from outside of the kernel, and only as far as looking writes nothing.
+
+`stat` of a merged directory may set an xattr, so nothing is looked at that the upper holds too; a listing of the root
+may remove one. What lies in lower layers alone is harmless (FACTS 2.2).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ..linux.syscall import closing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..linux.mountinfo import Mount
+    from .vantage import MountNamespace, Vantage
+
+_MAX_NAMES = 4096
+_LISTABLE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_XATTRS = ("trusted.overlay.impure", "user.overlay.impure")
+
+
+class Merged:
+    """The root of an overlay, open. `with_upper`: writes are possible; `upper`: a descriptor of it, once proved."""
+
+    def __init__(self, fd: int, *, with_upper: bool) -> None:
+        self.fd = fd
+        self.with_upper = with_upper
+        self.upper: int | None = None
+        status = os.fstat(fd)
+        self.device = status.st_dev
+        self.inode = status.st_ino
+
+    def harmless(self, name: bytes) -> bool:
+        """Whether looking at an entry of the root writes nothing: an upper is known not to hold it."""
+        if not self.with_upper:
+            return True
+        return self.upper is not None and entry(self.upper, name) is None
+
+    def entry(self, name: bytes) -> os.stat_result | None:
+        """What the overlay shows under a name, None where nothing. Only of what is harmless."""
+        return entry(self.fd, name)
+
+    def names(self) -> list[bytes]:
+        """The names in the root, as far as a listing is harmless; else none."""
+        if self.with_upper and (self.upper is None or _may_be_impure(self.upper)):
+            return []
+        try:
+            with closing(os.open(f"/proc/self/fd/{self.fd}", os.O_RDONLY | os.O_DIRECTORY)) as fd:
+                return listing(fd)
+        except OSError:
+            return []
+
+
+def open_root(vantage: Vantage, mounts: Iterable[Mount], *, with_upper: bool) -> Merged | None:
+    """The overlay's root by way of a mount of it, not of a subdirectory, that lookups reach."""
+    here = vantage.here
+    for mount in mounts:
+        if mount.root == b"/" and here.table.visible(mount):
+            try:
+                return Merged(here.open(mount.mount_point), with_upper=with_upper)
+            except OSError:
+                continue
+    return None
+
+
+def _may_be_impure(upper: int) -> bool:
+    for name in _XATTRS:
+        try:
+            os.getxattr(f"/proc/self/fd/{upper}", name)
+        except OSError as failure:
+            if failure.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
+                return True
+        else:
+            return True
+    return not _sees_trusted()
+
+
+def _sees_trusted() -> bool:
+    """Whether trusted.* xattrs show: to root in the initial user namespace."""
+    try:
+        with open("/proc/self/uid_map", "rb") as file:
+            return os.geteuid() == 0 and file.read().split() == [b"0", b"0", b"4294967295"]
+    except OSError:
+        return False
+
+
+def entry(fd: int, name: bytes) -> os.stat_result | None:
+    """lstat of an entry of a directory, None where there is none or it can't be looked at."""
+    try:
+        return os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except OSError:
+        return None
+
+
+def listing(fd: int) -> list[bytes]:
+    """The names in a directory of a readable descriptor, sorted, not more than can be weighed."""
+    return sorted(map(os.fsencode, os.listdir(fd)))[:_MAX_NAMES]
+
+
+def open_listable(space: MountNamespace, path: bytes) -> int:
+    """A descriptor to list a directory by, its access time left alone where that is permitted."""
+    try:
+        return space.open(path, _LISTABLE | os.O_NOATIME)
+    except PermissionError:
+        return space.open(path, _LISTABLE)
+
+
+def is_whiteout(status: os.stat_result) -> bool:
+    """Whether it is overlay's mark that a name is gone."""
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0

@@ -1,0 +1,156 @@
+"""Which mounted file system a number means that an overlay shows of it: f_fsid of statfs(2), or a UUID.
+
+A number pins a file system only where one alone bears it. A block device can be copied with its UUID, so one that is
+mounted where this process can't see it (sysfs lists them) makes the answer uncertain; a tmpfs's UUID is made by chance.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..identity import stability_of
+from ..linux.files import file_system_uuid, fstatfs, read_file
+from ..linux.handles import name_to_handle_at
+from ..linux.syscall import AT_EMPTY_PATH
+from ..record import Record
+from .filesystems import decode_handle
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..linux.mountinfo import Mount
+    from .vantage import MountNamespace, Vantage
+
+_NONE = bytes(8)
+_BY_DEVICE = (b"ext4", b"xfs", b"erofs", b"f2fs")
+"""Directories of /sys/fs that list every superblock of the type by the name of its block device."""
+_READABLE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+class Pin(Record):
+    """A file system: s_dev, its type, and a mount by which lookups reach it, with the namespace of that."""
+
+    device: str
+    fs_type: str
+    mount: Mount
+    space: MountNamespace
+
+
+class Pins:
+    """Answers for one dump; every file system is asked once."""
+
+    def __init__(self, vantage: Vantage) -> None:
+        self.vantage = vantage
+        self._by_fsid: dict[bytes, list[Pin]] | None = None
+        self._by_uuid: dict[bytes, list[Pin]] | None = None
+
+    def by_fsid(self, fsid: bytes) -> tuple[Pin | None, str]:
+        """The one file system with this f_fsid, or None and why."""
+        if fsid == _NONE:
+            return None, "the overlay shows no file system ID of its layers"
+        if self._by_fsid is None:
+            self._read()
+        return self._only((self._by_fsid or {}).get(fsid, []), "file system ID")
+
+    def by_uuid(self, uuid: bytes) -> tuple[Pin | None, str]:
+        """The one file system with this UUID, or None and why."""
+        if not any(uuid):
+            return None, "its handle bears no UUID"
+        if self._by_uuid is None:
+            self._read()
+        return self._only((self._by_uuid or {}).get(uuid, []), "UUID")
+
+    def _only(self, found: list[Pin], what: str) -> tuple[Pin | None, str]:
+        if not found:
+            return None, f"no mounted file system that may be looked at bears the {what} that the overlay shows"
+        if len(found) > 1:
+            return None, f"{len(found)} mounted file systems bear the {what} that the overlay shows"
+        pin = found[0]
+        if pin.fs_type != "tmpfs" and (hidden := self._hidden()):
+            return None, f"{hidden} is mounted where it can't be seen, and may bear the same {what}"
+        return pin, f"{pin.fs_type} {pin.device} alone bears the {what} that the overlay shows"
+
+    def _read(self) -> None:
+        self._by_fsid, self._by_uuid = {}, {}
+        for pin in self._file_systems():
+            try:
+                fd = pin.space.open(pin.mount.mount_point, _READABLE)
+            except OSError:
+                continue
+            try:
+                fsid = fstatfs(fd).fsid
+                uuid = _uuid_of(fd, pin.fs_type, fsid)
+            except OSError:
+                continue
+            finally:
+                os.close(fd)
+            self._by_fsid.setdefault(fsid, []).append(pin)
+            if uuid is not None:
+                self._by_uuid.setdefault(uuid, []).append(pin)
+
+    def _file_systems(self) -> list[Pin]:
+        """Every superblock once, by way of a mount that lookups reach."""
+        found: dict[str, Pin] = {}
+        for space in (self.vantage.here, *self.vantage.others()):
+            for mount in space.table.entries:
+                fs_type = mount.fs_type.decode("utf-8", "replace")
+                if mount.device in found or fs_type == "overlay" or stability_of(fs_type) == "none":
+                    continue
+                if space.table.visible(mount):
+                    found[mount.device] = Pin(mount.device, fs_type, mount, space)
+        return list(found.values())
+
+    def _hidden(self) -> str:
+        """A block device's file system that no known mount table lists; empty where there is none."""
+        known = {mount.device for space in (self.vantage.here, *self.vantage.others()) for mount in space.table.entries}
+        for kind in _BY_DEVICE:
+            try:
+                names = os.listdir(b"/sys/fs/" + kind)
+            except OSError as failure:
+                if failure.errno != errno.ENOENT:
+                    return "a file system of a type that sysfs does not list"
+                continue
+            for name in names:
+                device = _device_number(name)
+                if device is not None and device not in known:
+                    return f"the file system of {os.fsdecode(name)}"
+        return ""
+
+
+def _device_number(name: bytes) -> str | None:
+    """The number of a block device; None for the other entries of such a directory (`features`, `stats`)."""
+    try:
+        return read_file(b"/sys/class/block/" + name + b"/dev").decode("ascii").strip()
+    except OSError:
+        return None
+
+
+def _uuid_of(fd: int, fs_type: str, fsid: bytes) -> bytes | None:
+    try:
+        return file_system_uuid(fd)
+    except OSError:
+        return _btrfs_uuid(fd, fsid) if fs_type == "btrfs" else None
+
+
+def _btrfs_uuid(fd: int, fsid: bytes) -> bytes | None:
+    """The UUID among those that sysfs lists which folds to the f_fsid (btrfs_statfs): no ioctl tells it."""
+    handle, _mount = name_to_handle_at(fd, b"", AT_EMPTY_PATH)
+    decoded = decode_handle("btrfs", handle)
+    if decoded is None or decoded[2] is None:
+        return None
+    try:
+        names = os.listdir("/sys/fs/btrfs")
+    except OSError:
+        return None
+    for name in names:
+        digits = name.replace("-", "")
+        if len(digits) == 32 and _folded(uuid := bytes.fromhex(digits), decoded[2]) == fsid:
+            return uuid
+    return None
+
+
+def _folded(uuid: bytes, subvolume: int) -> bytes:
+    words = [int.from_bytes(uuid[at : at + 4], "big") for at in range(0, 16, 4)]
+    high = words[0] ^ words[2] ^ subvolume >> 32
+    low = words[1] ^ words[3] ^ subvolume & 0xFFFF_FFFF
+    return high.to_bytes(4, "little") + low.to_bytes(4, "little")

@@ -1,0 +1,173 @@
+"""The tables of an image, filled as its parts are needed: file systems and mounts, each once."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..discover.evidence import Directory, Spot
+from ..errors import text
+from ..identity import stability_of
+from ..image import model
+from ..linux.files import file_system_uuid
+from ..linux.statmount import unique_ids
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..discover.ladder import Account, Ladder
+    from ..discover.vantage import MountNamespace, Vantage
+    from ..linux.mountinfo import Mount
+
+_NO_UUID = "this kernel does not tell it without introspection"
+_NOT_ASKED = "an overlay's UUID was not read"
+
+
+class Tables:
+    """Gives ids to file systems and mounts; `filesystems` and `mounts` are the tables so far."""
+
+    def __init__(self, vantage: Vantage, ladder: Ladder) -> None:
+        self.vantage = vantage
+        self.ladder = ladder
+        self.filesystems: list[model.Filesystem] = []
+        self.mounts: list[model.Mount] = []
+        self._filesystem_ids: dict[str, str] = {}
+        self._mount_ids: dict[tuple[int | None, int], str] = {}
+        self._unique: dict[int | None, dict[int, int]] = {}
+        self._namespaces: dict[int | None, model.Namespace | None] = {}
+
+    def unique_ids(self, space: MountNamespace) -> dict[int, int]:
+        """Mount ID to 64-bit ID in a namespace, as far as the kernel tells."""
+        if space.inode not in self._unique:
+            self._unique[space.inode] = self._read_unique_ids(space)
+        return self._unique[space.inode]
+
+    def _read_unique_ids(self, space: MountNamespace) -> dict[int, int]:
+        number = space.table.namespace_id
+        if number is None:
+            if space.inode is None or space.inode != os.stat("/proc/self/ns/mnt").st_ino:
+                return {}
+            number = 0
+        try:
+            return unique_ids(number)
+        except OSError:
+            return {}  # an older kernel, or no privilege over that namespace
+
+    def overlay(self, account: Account) -> str:
+        """The id of an overlay's own file system."""
+        known = self._filesystem_ids.get(account.device)
+        if known is not None:
+            return known
+        source = account.mounts[0].source if account.mounts else None
+        uuid = getattr(account.facts, "uuid", None)
+        missing = () if account.facts is not None and uuid is not None else (("uuid", _NOT_ASKED),)
+        return self._add_filesystem("overlay", account.device, _uuid(uuid), source, missing)
+
+    def filesystem(self, directory: Directory, spot: Spot | None) -> str:
+        """The id of the file system that a directory is on."""
+        known = self._filesystem_ids.get(directory.device)
+        if known is not None:
+            return known
+        uuid: str | None = None
+        missing: tuple[tuple[str, str], ...] = ()
+        if directory.uuid is not None:
+            uuid = _uuid(directory.uuid)
+        elif self.ladder.kernel.unavailable is not None:
+            uuid = self._ask_uuid(directory, spot)
+            missing = () if uuid else (("uuid", _NO_UUID),)
+        mounts = self.vantage.here.table.by_device(directory.device)
+        source = spot.mount.source if spot and spot.mount else mounts[0].source if mounts else None
+        return self._add_filesystem(directory.fs_type, directory.device, uuid, source, missing)
+
+    def of_mount(self, mount: Mount) -> str:
+        """The id of the file system that is mounted there."""
+        directory = Directory(mount.device, text(mount.fs_type), 0)
+        return self.filesystem(directory, Spot(b"/", mount))
+
+    def _ask_uuid(self, directory: Directory, spot: Spot | None) -> str | None:
+        """The UUID by way of the directory itself, where it is located in the dumped namespace."""
+        if spot is None or spot.mount is None or spot.namespace is not None or directory.fs_type == "overlay":
+            return None
+        path = spot.mount.mount_point.rstrip(b"/") + spot.path
+        try:
+            fd = self.vantage.here.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        try:
+            return _uuid(file_system_uuid(fd))
+        except OSError as failure:
+            if failure.errno not in (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            return None
+        finally:
+            os.close(fd)
+
+    def _add_filesystem(
+        self, fs_type: str, device: str, uuid: str | None, source: bytes | None, missing: tuple[tuple[str, str], ...]
+    ) -> str:
+        name = self._filesystem_ids[device] = f"fs{len(self.filesystems)}"
+        self.filesystems.append(
+            model.Filesystem(
+                id=name,
+                type=fs_type,
+                device=device,
+                uuid=uuid,
+                source=source,
+                stability=stability_of(fs_type),
+                missing=missing,
+            )
+        )
+        return name
+
+    def mount(self, mount: Mount, filesystem: str, namespace: tuple[int, int | None] | None = None) -> str:
+        """The id of a mount of a file system in the table; `namespace`: another than the dumped one."""
+        key = (namespace[0] if namespace else None, mount.mount_id)
+        known = self._mount_ids.get(key)
+        if known is not None:
+            return known
+        name = self._mount_ids[key] = f"m{len(self.mounts)}"
+        self.mounts.append(
+            model.Mount(
+                id=name,
+                filesystem=filesystem,
+                mount_id=mount.mount_id,
+                unique_id=self._unique_id(mount, namespace),
+                parent_id=mount.parent_id,
+                root=mount.root,
+                mount_point=mount.mount_point,
+                source=mount.source,
+                attributes=tuple([text(attribute) for attribute in mount.attributes]),
+                propagation=_propagation(mount),
+                namespace=model.Namespace(inode=namespace[0], unique_id=namespace[1]) if namespace else None,
+            )
+        )
+        return name
+
+    def _unique_id(self, mount: Mount, namespace: tuple[int, int | None] | None) -> int | None:
+        if namespace is None:
+            known = self.ladder.kernel.mount(mount.mount_id)
+            if known is not None:
+                return known.unique_id
+            return self.unique_ids(self.vantage.here).get(mount.mount_id)
+        space = next((one for one in self.vantage.others() if one.inode == namespace[0]), None)
+        return None if space is None else self.unique_ids(space).get(mount.mount_id)
+
+
+_PRIVATE = model.Propagation()
+
+
+def _propagation(mount: Mount) -> model.Propagation:
+    if mount.shared is mount.master is mount.propagate_from is None and not mount.unbindable:
+        return _PRIVATE
+    return model.Propagation(
+        peer_group=mount.shared,
+        master=mount.master,
+        propagate_from=mount.propagate_from,
+        unbindable=mount.unbindable,
+    )
+
+
+def _uuid(raw: bytes | None) -> str | None:
+    if raw is None or len(raw) != 16 or not any(raw):
+        return None
+    digits = raw.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

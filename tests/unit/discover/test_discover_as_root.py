@@ -1,0 +1,332 @@
+"""Every state and every kind of source, on real overlays, with introspection and cross-checked without it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ovsi.dump import EVERY_OVERLAY, with_mount_id
+from ovsi.errors import Refusal
+from ovsi.linux import mountapi, namespaces
+from ovsi.linux.mounttable import read_mount_table
+
+from .stacks import (
+    Helper,
+    agreed,
+    bind,
+    listing,
+    make,
+    overlay,
+    place_of,
+    sources,
+    states,
+    taken,
+    tmpfs,
+    unmount,
+)
+
+pytestmark = pytest.mark.as_root
+
+FILES: dict[str, str | None] = {"f": "x", "d": None}
+
+
+def plain(base: str = "/tmp/s", more: str = "") -> str:
+    """Two lowers that share names, an upper and a work directory."""
+    make(f"{base}/l0", {"f": "0", "d": None, "only0": "x", "deep": None})
+    make(f"{base}/l1", {"f": "1", "d": None, "only1": "x"})
+    make(f"{base}/u", {"uf": "u", "ud": None})
+    make(f"{base}/w")
+    return overlay("/tmp/m", [f"{base}/l0", f"{base}/l1"], f"{base}/u", f"{base}/w", more)
+
+
+LOCATED = {"upper": "located", "lower/0": "located", "lower/1": "located", "work": "located"}
+
+
+def test_a_plain_overlay_is_located() -> None:
+    result = agreed(plain())
+    assert states(result) == LOCATED
+    assert result.complete
+    assert {name: place_of(result, one) for name, one in sources(result).items()} == {
+        "upper": b"/tmp/s/u",
+        "lower/0": b"/tmp/s/l0",
+        "lower/1": b"/tmp/s/l1",
+        "work": b"/tmp/s/w",
+    }
+
+
+def test_without_introspection_handles_prove_upper_and_lowers() -> None:
+    result = taken(plain(), without=["introspection"])
+    assert states(result) == LOCATED | {"work": "consistent"}
+    assert not result.complete
+    assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {"file-identifier"}
+
+
+def test_names_alone_prove_nothing() -> None:
+    result = taken(plain(), without=["introspection", "file-identifier", "witness"])
+    assert set(states(result).values()) == {"consistent"}
+    assert all(one.candidate is not None and one.reason for one in sources(result).values())
+
+
+def test_no_rung_at_all() -> None:
+    result = taken(plain(), without=["introspection", "file-identifier", "witness", "option-string"])
+    assert set(states(result).values()) == {"none"}
+    assert all(one.candidate is None for one in sources(result).values())
+
+
+def test_swapped_names_do_not_deceive() -> None:
+    where = plain()
+    os.rename("/tmp/s/l0", "/tmp/s/x")
+    os.rename("/tmp/s/l1", "/tmp/s/l0")
+    os.rename("/tmp/s/x", "/tmp/s/l1")
+    result = agreed(where)
+    assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/l1"
+    assert place_of(result, sources(result)["lower/1"]) == b"/tmp/s/l0"
+
+
+def test_twins_do_not_deceive() -> None:
+    """A tmpfs filled alike lies over the real one: same names, same inode numbers."""
+    tmpfs("/tmp/s")
+    where = plain()
+    tmpfs("/tmp/s")
+    for name in ("l0", "l1", "u", "w"):
+        make(f"/tmp/s/{name}", FILES)
+    result = agreed(where)
+    assert set(states(result).values()) == {"covered"}
+
+
+def test_a_lower_that_the_overlay_itself_covers() -> None:
+    make("/tmp/l0", {"a": "0"})
+    make("/tmp/l1", {"b": "1"})
+    result = agreed(overlay("/tmp/l0", ["/tmp/l0", "/tmp/l1"]))
+    assert states(result) == {"lower/0": "covered", "lower/1": "located"}
+
+
+def test_lazily_unmounted_sources_are_found_below_a_bind_mount_left_elsewhere() -> None:
+    tmpfs("/tmp/s")
+    where = plain()
+    bind("/tmp/s", "/tmp/left")
+    unmount("/tmp/s")
+    result = agreed(where)
+    assert states(result) == LOCATED
+    assert place_of(result, sources(result)["work"]) == b"/tmp/left/w"
+
+
+def test_sources_that_are_mounted_nowhere() -> None:
+    tmpfs("/tmp/s")
+    where = plain()
+    unmount("/tmp/s")
+    make("/tmp/s/l0", FILES)
+    result = agreed(where)
+    assert set(states(result).values()) == {"unmounted"}
+    assert not result.complete
+    for one in sources(result).values():
+        assert one.identity is not None
+        assert one.identity.handle is not None
+        assert one.identity.handle.made_by == "producer"
+        assert one.path is not None
+        assert one.reason
+
+
+def test_a_mount_that_shows_another_part_only() -> None:
+    tmpfs("/tmp/s")
+    make("/tmp/s/other")
+    where = plain()
+    bind("/tmp/s/other", "/tmp/left")
+    unmount("/tmp/s")
+    result = agreed(where)
+    assert {one.state for one in sources(result).values()} == {"unknown"}
+    assert {one.assurance for one in sources(result).values()} == {"proved"}
+
+
+def test_a_deleted_directory() -> None:
+    where = plain()
+    os.rename("/tmp/s/l1", "/tmp/s/gone")
+    for name in ("f", "only1"):
+        os.unlink(f"/tmp/s/gone/{name}")
+    os.rmdir("/tmp/s/gone/d")
+    os.rmdir("/tmp/s/gone")
+    make("/tmp/s/l1", {"f": "1", "d": None, "only1": "x"})
+    result = agreed(where)
+    assert states(result) == LOCATED | {"lower/1": "deleted"}
+    assert sources(result)["lower/1"].path is None
+
+
+def test_renamed_and_moved() -> None:
+    where = plain()
+    make("/tmp/elsewhere")
+    os.rename("/tmp/s", "/tmp/elsewhere/t")
+    result = agreed(where)
+    assert states(result) == LOCATED
+    assert place_of(result, sources(result)["upper"]) == b"/tmp/elsewhere/t/u"
+
+
+def test_relative_names_and_a_decoy_in_a_cwd() -> None:
+    for base in ("/tmp/s", "/tmp/decoy"):
+        make(f"{base}/l0", {"a": "0"})
+        make(f"{base}/l1", {"b": "1"})
+        make(f"{base}/u")
+        make(f"{base}/w")
+    os.chdir("/tmp/s")
+    overlay("/tmp/m", ["l0", "l1"], "u", "w")
+    os.chdir("/tmp")
+    with Helper(lambda: os.chdir("/tmp/decoy")):
+        result = agreed("/tmp/m")
+        assert states(result) == LOCATED
+        assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/l0"
+        blind = taken("/tmp/m", without=["introspection", "file-identifier", "witness"])
+        assert all(one.candidate is None for one in sources(blind).values()) or set(states(blind).values()) == {
+            "consistent"
+        }
+
+
+def test_elsewhere() -> None:
+    """The overlay came here by a bind of a process in another namespace; its sources are mounted there only."""
+
+    def enter() -> None:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+
+    tmpfs("/tmp/s")
+    where = plain()
+    with Helper(enter) as helper:
+        unmount("/tmp/s")
+        result = agreed(where)
+        assert set(states(result).values()) == {"elsewhere"}
+        assert result.complete
+        mounts = [mount for mount in result.image.mounts if mount.namespace is not None]
+        assert [mount.namespace.inode for mount in mounts if mount.namespace] == [
+            os.stat(f"/proc/{helper.pid}/ns/mnt").st_ino
+        ]
+
+
+def test_detached_through_a_cwd() -> None:
+    tmpfs("/tmp/s")
+    where = plain("/tmp/s/deep/er")
+    with Helper(lambda: os.chdir("/tmp/s/deep")) as helper:
+        unmount("/tmp/s")
+        result = agreed(where)
+        assert set(states(result).values()) == {"detached"}
+        assert not result.complete
+        upper = sources(result)["upper"]
+        assert upper.location is not None
+        assert upper.location.process is not None
+        assert upper.location.process.pid == helper.pid
+        assert upper.location.process.through == "cwd"
+        assert upper.location.path == b"/er/u"
+
+
+def test_an_overlay_as_a_layer_mounted_and_not() -> None:
+    make("/tmp/a", {"a": "a"})
+    make("/tmp/b", {"b": "b"})
+    make("/tmp/c", {"c": "c"})
+    overlay("/tmp/inner", ["/tmp/a", "/tmp/b"])
+    overlay("/tmp/m", ["/tmp/inner", "/tmp/c"])
+    result = agreed("/tmp/m")
+    assert states(result) == {"lower/0": "located", "lower/1": "located"}
+    assert len(result.image.overlays) == 2
+    assert states(result, 1) == {"lower/0": "located", "lower/1": "located"}
+    assert len(result.image.overlays[1].mounts) == 1
+    unmount("/tmp/inner")
+    result = agreed("/tmp/m")
+    assert states(result) == {"lower/0": "unmounted", "lower/1": "located"}
+    assert states(result, 1) == {"lower/0": "located", "lower/1": "located"}
+    assert result.image.overlays[1].mounts == ()
+
+
+def test_data_only_layers() -> None:
+    make("/tmp/a", {"a": "a"})
+    make("/tmp/d0", {"x": "x"})
+    make("/tmp/d1", {"y": "y"})
+    result = agreed(overlay("/tmp/m", ["/tmp/a", "", "/tmp/d0", "", "/tmp/d1"]))
+    assert states(result) == {"lower/0": "located", "data/0": "located", "data/1": "located"}
+
+
+def test_the_choice_among_mounts_is_the_shallowest_then_the_oldest() -> None:
+    where = plain()
+    bind("/tmp/s", "/tmp/deeper/and/deeper")
+    result = agreed(where)
+    assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/l0"
+
+
+def test_one_superblock_in_many_places_and_a_bind_of_a_subdirectory() -> None:
+    where = plain()
+    bind(where, "/tmp/again")
+    bind(f"{where}/d", "/tmp/part")
+    result = agreed("/tmp/part")
+    assert len(result.image.overlays) == 1
+    mounts = result.image.overlays[0].mounts
+    assert len(mounts) == 3
+    assert result.image.mounts[0].mount_point == b"/tmp/part"
+    assert result.image.mounts[0].root == b"/d"
+    assert states(result) == LOCATED
+
+
+def test_a_covered_mount_point_is_reached_by_its_id() -> None:
+    where = plain()
+    table = read_mount_table()
+    (mount,) = table.by_mount_point(where.encode())
+    tmpfs(where)
+    with pytest.raises(Refusal) as refusal:
+        taken(where)
+    assert refusal.value.code == "not-an-overlay"
+    assert states(taken(with_mount_id(mount.mount_id))) == LOCATED
+
+
+def test_another_process_with_a_root_of_its_own() -> None:
+    def enter() -> None:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        mountapi.mount(None, b"/", None, mountapi.MS_REC | mountapi.MS_PRIVATE)
+        tmpfs("/tmp/jail")
+        make("/tmp/jail/l0", {"a": "0"})
+        make("/tmp/jail/l1", {"b": "1"})
+        make("/tmp/jail/u")
+        make("/tmp/jail/w")
+        os.chdir("/tmp/jail")
+        overlay("m", ["l0", "l1"], "u", "w")
+        os.chroot("/tmp/jail")
+
+    with Helper(enter) as helper:
+        result = agreed("/m", pid=helper.pid)
+        assert states(result) == LOCATED
+        assert place_of(result, sources(result)["upper"]) == b"/u"
+        assert result.image.mounts[0].mount_point == b"/m"
+        assert agreed(EVERY_OVERLAY, pid=helper.pid).complete
+
+
+@pytest.mark.parametrize("more", ["", ",redirect_dir=on", ",index=on,nfs_export=on", ",metacopy=on", ",userxattr"])
+def test_a_dump_leaves_no_trace(more: str) -> None:
+    make("/tmp/s/u/d")
+    make("/tmp/s/u/deep", {"x": "x"})
+    where = plain(more=more)
+    os.rename(f"{where}/only0", f"{where}/d/moved")
+    before, table = listing("/tmp/s"), read_mount_table().entries
+    for without in ((), ("introspection",), ("introspection", "file-identifier")):
+        taken(where, without=without)
+    assert listing("/tmp/s") == before
+    assert read_mount_table().entries == table
+
+
+def test_refusals() -> None:
+    for where, code in (
+        ("/tmp", "not-an-overlay"),
+        ("/tmp/none", "no-such-mount"),
+        ("/tmp/../proc/none", "no-such-mount"),
+    ):
+        with pytest.raises(Refusal) as refusal:
+            taken(where)
+        assert refusal.value.code == code
+    with pytest.raises(Refusal) as refusal:
+        taken(EVERY_OVERLAY)
+    assert refusal.value.code == "no-overlay"
+    with pytest.raises(Refusal) as refusal:
+        taken("/tmp", pid=2**22 - 1)
+    assert refusal.value.code == "no-such-process"
+    with pytest.raises(Refusal) as refusal:
+        taken(with_mount_id(2**31 - 1))
+    assert refusal.value.code == "no-such-mount"
+
+
+def test_a_mount_point_through_a_symbolic_link() -> None:
+    plain()
+    os.symlink("/tmp/m", "/tmp/link")
+    assert states(taken("/tmp/link")) == LOCATED
+    assert states(taken("/tmp/./s/../m/")) == LOCATED

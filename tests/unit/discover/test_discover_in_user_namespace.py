@@ -1,0 +1,161 @@
+"""Without any privilege: what inode numbers prove, and all that they must not be believed to prove."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ovsi.linux import mountapi
+
+from .stacks import Tree, bind, listing, make, overlay, place_of, sources, states, taken, tmpfs, unmount
+
+pytestmark = pytest.mark.in_userns
+
+L0: Tree = {"f": "0", "d": None, "only0": "x"}
+L1: Tree = {"f": "1", "d": None, "only1": "x"}
+
+
+def plain(base: str = "/tmp/s", more: str = "") -> str:
+    make(f"{base}/l0", L0)
+    make(f"{base}/l1", L1)
+    make(f"{base}/u", {"uf": "u"})
+    make(f"{base}/w")
+    return overlay("/tmp/m", [f"{base}/l0", f"{base}/l1"], f"{base}/u", f"{base}/w", more)
+
+
+PROVED = {"upper": "located", "lower/0": "located", "lower/1": "located", "work": "consistent"}
+
+
+def test_upper_and_lowers_are_proved_by_witnesses() -> None:
+    result = taken(plain())
+    assert states(result) == PROVED
+    assert not result.complete
+    assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {"witness"}
+    assert sources(result)["upper"].missing
+    assert dict(result.abilities)["introspection"] != "used"
+
+
+def test_swapped_names_do_not_deceive() -> None:
+    where = plain()
+    os.rename("/tmp/s/l0", "/tmp/s/x")
+    os.rename("/tmp/s/l1", "/tmp/s/l0")
+    os.rename("/tmp/s/x", "/tmp/s/l1")
+    result = taken(where)
+    assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/l1"
+    assert place_of(result, sources(result)["lower/1"]) == b"/tmp/s/l0"
+
+
+def test_order_that_does_not_show_is_not_stated() -> None:
+    make("/tmp/l0", {"a": "0"})
+    make("/tmp/l1", {"b": "1"})
+    make("/tmp/u", {"uf": "u"})
+    make("/tmp/w")
+    result = taken(overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"], "/tmp/u", "/tmp/w"))
+    assert states(result) == {
+        "upper": "located",
+        "lower/0": "consistent",
+        "lower/1": "consistent",
+        "work": "consistent",
+    }
+
+
+def test_a_layer_that_is_empty_is_not_proved() -> None:
+    make("/tmp/l0", {"a": "0"})
+    make("/tmp/l1")
+    make("/tmp/u", {"uf": "u"})
+    make("/tmp/w")
+    result = taken(overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"], "/tmp/u", "/tmp/w"))
+    assert states(result)["lower/1"] == "consistent"
+
+
+def test_a_twin_over_the_sources_does_not_deceive() -> None:
+    tmpfs("/tmp/s")
+    where = plain()
+    tmpfs("/tmp/s")
+    make("/tmp/s/l0", L0)
+    make("/tmp/s/l1", L1)
+    make("/tmp/s/u", {"uf": "u"})
+    make("/tmp/s/w")
+    assert not {"located", "covered"} & set(states(taken(where)).values())
+
+
+def test_hard_linked_copies_do_not_deceive() -> None:
+    where = plain()
+    os.rename("/tmp/s", "/tmp/real")
+    for name, tree in (("l0", L0), ("l1", L1), ("u", {"uf": "u"}), ("w", {})):
+        os.makedirs(f"/tmp/s/{name}")
+        for entry, content in tree.items():
+            if content is not None:
+                os.link(f"/tmp/real/{name}/{entry}", f"/tmp/s/{name}/{entry}")
+            else:
+                os.mkdir(f"/tmp/s/{name}/{entry}")
+    result = taken(where)
+    assert "located" not in states(result).values()
+
+
+def test_two_file_systems() -> None:
+    """The lower is on another tmpfs than the upper, with inode numbers that fit: they are not real ones then."""
+    tmpfs("/tmp/one")
+    tmpfs("/tmp/two")
+    make("/tmp/one/l0", {"a": "0", "d": None})
+    make("/tmp/two/u", {"uf": "u"})
+    make("/tmp/two/w")
+    result = taken(overlay("/tmp/m", ["/tmp/one/l0"], "/tmp/two/u", "/tmp/two/w"))
+    assert states(result)["lower/0"] == "consistent"
+
+
+def test_a_lower_only_overlay_pins_nothing() -> None:
+    make("/tmp/l0", {"a": "0"})
+    make("/tmp/l1", {"b": "1"})
+    assert set(states(taken(overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"]))).values()) == {"consistent"}
+
+
+def test_names_that_lead_to_another_source_are_no_candidates() -> None:
+    where = plain()
+    os.rename("/tmp/s/w", "/tmp/s/elsewhere")
+    os.rename("/tmp/s/u", "/tmp/s/w")
+    os.symlink("w", "/tmp/s/u")
+    result = taken(where)
+    assert sources(result)["work"].candidate is None or sources(result)["upper"].assurance != "proved"
+
+
+def test_relative_names_with_two_directories_that_fit() -> None:
+    for base in ("/tmp/x", "/tmp/y"):
+        make(f"{base}/l0", {"a": "0"})
+        make(f"{base}/u", {"uf": "u"})
+        make(f"{base}/w")
+        bind(base, base)
+    os.chdir("/tmp/x")
+    overlay("/tmp/x/m", ["l0"], "u", "w")
+    os.chdir("/")
+    result = taken("/tmp/x/m")
+    assert place_of(result, sources(result)["upper"]) in (None, b"/tmp/x/u")
+    candidate = sources(result)["work"].candidate
+    if candidate is not None:
+        assert sources(result)["upper"].assurance == "proved"
+
+
+def test_sources_that_are_gone() -> None:
+    tmpfs("/tmp/s")
+    where = plain()
+    unmount("/tmp/s")
+    assert set(states(taken(where)).values()) == {"none"}
+
+
+def test_a_dump_leaves_no_trace() -> None:
+    for more in ("", ",userxattr"):
+        where = plain(f"/tmp/s{len(more)}", more)
+        make(f"/tmp/s{len(more)}/u/d")
+        before = listing(f"/tmp/s{len(more)}")
+        taken(where)
+        assert listing(f"/tmp/s{len(more)}") == before
+        unmount(where)
+
+
+def test_a_read_only_bind_of_the_overlay() -> None:
+    where = plain()
+    bind(where, "/tmp/again")
+    mountapi.mount_setattr(-100, b"/tmp/again", 0, set_=mountapi.MOUNT_ATTR_RDONLY)
+    result = taken("/tmp/again")
+    assert states(result) == PROVED
+    assert result.image.mounts[0].attributes[0] == "ro"
