@@ -1,0 +1,246 @@
+"""From an image, a request and the host's boot ID to a plan. Pure: nothing is opened or asked of the kernel here."""
+
+from __future__ import annotations
+
+from ..errors import Refusal
+from ..identity import by_device_alone
+from ..image.model import by_id, sources
+from .options import planned
+from .paths import below, joined
+from .records import (
+    ByInner,
+    ByMap,
+    ByMount,
+    ByProcess,
+    Mapping,
+    MountPlan,
+    Option,
+    OverlayPlan,
+    Plan,
+    SourcePlan,
+    Witness,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..image.model import Filesystem, Image, Mount, Overlay, Place, Source
+    from .records import Host, Request
+
+    Way = ByMap | ByMount | ByProcess | ByInner
+
+
+def make_plan(image: Image, request: Request, host: Host) -> Plan:
+    """The plan of a restore (spec: The restorer).
+
+    Raises Refusal: no-such-overlay, overlay-not-chosen, no-such-filesystem, source-unproved, no-candidate.
+    """
+    tables = _Tables(image, request, host)
+    for mapping in request.maps:
+        if mapping.filesystem not in tables.filesystems:
+            raise Refusal(
+                "no-such-filesystem", "--map names a file system that the image does not hold", mapping.filesystem
+            )
+    chosen = _chosen(image, request)
+    ordered = _inside_out(chosen, tables)
+    wanted = {overlay.id for overlay in chosen}
+    return Plan(
+        same_boot=tables.same_boot,
+        pid=request.pid,
+        accept=request.accept,
+        overlays=tuple(_overlay_plan(overlay, tables, overlay.id in wanted) for overlay in ordered),
+    )
+
+
+class _Tables:
+    """The image's tables by id, and what the request says about them."""
+
+    def __init__(self, image: Image, request: Request, host: Host) -> None:
+        self.request = request
+        self.same_boot = image.host.boot_id == host.boot_id
+        self.filesystems = by_id(image.filesystems)
+        self.mounts = by_id(image.mounts)
+        self.overlay_on = {overlay.filesystem: overlay for overlay in image.overlays}
+        self.namespaces = (image.namespace.inode,) if image.namespace is not None else ()
+        self.maps: dict[str, list[Mapping]] = {}
+        self._witnesses: dict[str, tuple[Witness, ...]] = {}
+        for mapping in sorted(request.maps, key=lambda mapping: -len(mapping.sub)):
+            self.maps.setdefault(mapping.filesystem, []).append(mapping)
+
+    def witnesses(self, filesystem: Filesystem) -> tuple[Witness, ...]:
+        """The mounts of a file system that only its device number names (OVSI-ID-010)."""
+        if not by_device_alone(filesystem.type):
+            return ()
+        if filesystem.id not in self._witnesses:
+            self._witnesses[filesystem.id] = tuple(
+                Witness(mount.mount_id, mount.unique_id, mount.root, mount.mount_point)
+                for mount in self.mounts.values()
+                if mount.filesystem == filesystem.id
+            )
+        return self._witnesses[filesystem.id]
+
+
+def _chosen(image: Image, request: Request) -> tuple[Overlay, ...]:
+    """The overlays to be mounted."""
+    if request.all_root is not None:
+        return tuple(overlay for overlay in image.overlays if overlay.mounts)
+    if request.overlay_id is None:
+        if len(image.overlays) > 1:
+            raise Refusal(
+                "overlay-not-chosen", f"the image holds {len(image.overlays)} overlays: choose one with --overlay"
+            )
+        return image.overlays
+    for overlay in image.overlays:
+        if overlay.id == request.overlay_id:
+            return (overlay,)
+    raise Refusal("no-such-overlay", "the image holds no overlay of that id", request.overlay_id)
+
+
+def _inside_out(chosen: tuple[Overlay, ...], tables: _Tables) -> list[Overlay]:
+    """The chosen overlays and those that serve them as layers: layers first, and what is mounted below others last."""
+    ordered: list[Overlay] = []
+
+    def visit(overlay: Overlay) -> None:
+        if overlay in ordered:
+            return
+        for _name, source in sources(overlay):
+            inner = tables.overlay_on.get(source.identity.filesystem) if source.identity is not None else None
+            if inner is not None and inner is not overlay:
+                visit(inner)
+        ordered.append(overlay)
+
+    def place(overlay: Overlay) -> bytes:
+        return min((tables.mounts[mount].mount_point for mount in overlay.mounts), default=b"")
+
+    for overlay in sorted(chosen, key=place):
+        visit(overlay)
+    return ordered
+
+
+def _overlay_plan(overlay: Overlay, tables: _Tables, wanted: bool) -> OverlayPlan:
+    notes: list[str] = []
+    return OverlayPlan(
+        id=overlay.id,
+        device=tables.filesystems[overlay.filesystem].device if tables.same_boot else None,
+        sources=tuple(_source_plan(overlay, name, source, tables) for name, source in sources(overlay)),
+        options=planned(overlay.options),
+        security_options=tuple(Option(option.name, option.value, True) for option in overlay.security_options),
+        superblock_flags=overlay.superblock_flags,
+        mounter=overlay.mounter,
+        mounts=_mount_plans(overlay, tables, notes) if wanted else (),
+        notes=tuple(notes),
+    )
+
+
+def _mount_plans(overlay: Overlay, tables: _Tables, notes: list[str]) -> tuple[MountPlan, ...]:
+    if tables.request.all_root is not None:
+        root = tables.request.all_root
+        return tuple(
+            _mount_plan(tables.mounts[mount], joined(root, tables.mounts[mount].mount_point), notes)
+            for mount in overlay.mounts
+        )
+    target = tables.request.target or b""
+    if not overlay.mounts:
+        return (MountPlan(b"/", target, None, (), None, None, False),)
+    return (_mount_plan(tables.mounts[overlay.mounts[0]], target, notes),)
+
+
+def _mount_plan(mount: Mount, target: bytes, notes: list[str]) -> MountPlan:
+    propagation = mount.propagation
+    if propagation is not None and propagation.master is not None:
+        notes.append(f"mount {mount.id}: its master, peer group {propagation.master}, is not part of the image")
+    return MountPlan(
+        root=mount.root,
+        target=target,
+        source=mount.source,
+        attributes=mount.attributes,
+        peer_group=propagation.peer_group if propagation is not None else None,
+        master=propagation.master if propagation is not None else None,
+        unbindable=propagation is not None and propagation.unbindable,
+    )
+
+
+def _source_plan(overlay: Overlay, name: str, source: Source, tables: _Tables) -> SourcePlan:
+    subject = f"{overlay.id}/{name}"
+    proved = source.assurance == "proved"
+    if not proved:
+        _allow_unproved(source, subject, tables.request.accept)
+    place = source.location if proved else source.candidate
+    filesystem = _filesystem_of(source, place, tables)
+    role = name.partition("/")[0]
+    return SourcePlan(
+        name=name,
+        role=role,  # type: ignore[arg-type]  # `sources` gives no other
+        ways=tuple(_ways(source, place, filesystem, tables)),
+        identity=source.identity,
+        filesystem=filesystem,
+        proved=proved,
+        state=source.state,
+        reason=source.reason or "",
+        idmap=source.idmap,
+    )
+
+
+def _allow_unproved(source: Source, subject: str, accept: frozenset[str]) -> None:
+    why = f": {source.reason}" if source.reason else ""
+    if "unproved" not in accept:
+        raise Refusal("source-unproved", f"the image does not prove {subject}{why}", subject)
+    if source.candidate is None:
+        raise Refusal("no-candidate", f"{subject} is unknown, and the image has no candidate for it{why}", subject)
+
+
+def _filesystem_of(source: Source, place: Place | None, tables: _Tables) -> Filesystem | None:
+    if source.identity is not None:
+        return tables.filesystems[source.identity.filesystem]
+    if place is not None and place.mount is not None:
+        return tables.filesystems[tables.mounts[place.mount].filesystem]
+    return None
+
+
+def _ways(source: Source, place: Place | None, filesystem: Filesystem | None, tables: _Tables) -> list[Way]:
+    if filesystem is None:
+        return [_by_process(place)] if place is not None and place.process is not None and tables.same_boot else []
+    mount = tables.mounts[place.mount] if place is not None and place.mount is not None else None
+    path = source.path
+    if path is None and mount is not None and place is not None:
+        path = joined(mount.root, place.path)
+    mapped = _by_map(filesystem.id, path, tables)
+    if mapped is not None:
+        return [mapped]
+    within = ByMount(
+        device=filesystem.device if tables.same_boot else None,
+        uuid=filesystem.uuid,
+        path=path,
+        mount_point=mount.mount_point if mount is not None else None,
+        mount_root=mount.root if mount is not None else None,
+        below=place.path if mount is not None and place is not None else None,
+        witnesses=tables.witnesses(filesystem) if tables.same_boot else (),
+        namespaces=_namespaces(mount, tables) if tables.same_boot else (),
+    )
+    ways: list[Way] = [within]
+    if tables.same_boot and place is not None and place.process is not None:
+        ways.append(_by_process(place))
+    inner = tables.overlay_on.get(filesystem.id)
+    if inner is not None and path is not None:
+        ways.append(ByInner(inner.id, path))
+    return ways
+
+
+def _by_map(filesystem: str, path: bytes | None, tables: _Tables) -> ByMap | None:
+    for mapping in tables.maps.get(filesystem, ()):
+        rest = below(path, mapping.sub) if path is not None else None
+        if rest is not None:
+            return ByMap(mapping.directory, rest)
+    return None
+
+
+def _by_process(place: Place) -> ByProcess:
+    process = place.process
+    assert process is not None
+    return ByProcess(process.pid, process.start_time, process.through, place.path)
+
+
+def _namespaces(mount: Mount | None, tables: _Tables) -> tuple[int, ...]:
+    """The mount namespace in which the image saw the source: its mount's own, else the dumped one."""
+    if mount is not None and mount.namespace is not None:
+        return (mount.namespace.inode,)
+    return tables.namespaces

@@ -1,0 +1,68 @@
+"""Which options a restore gives to the kernel. Pure; fs/overlayfs/params.c and FACTS of spec annex A are the source.
+
+Every effective option is given explicitly, so that neither module parameters nor what one option implies about
+another decides. The list of names is the image's own: an option unknown here is given as it stands.
+"""
+
+from __future__ import annotations
+
+from .records import Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..image.model import MountOption
+
+SHOW_ONLY = ("lowerdir_mnt_id", "upperdir_mnt_id")
+"""What some kernels show and none takes (Virtuozzo)."""
+
+_LAYERS = ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir")
+
+_WITHOUT_EFFECT = {
+    ("verity", b"off"),
+    ("metacopy", b"off"),
+    ("nfs_export", b"off"),
+    ("index", b"off"),
+    ("xino", b"off"),
+    ("xino", b"auto"),
+    ("uuid", b"auto"),
+    ("fsync", b"auto"),
+    ("fsync", b"ordered"),
+    ("redirect_dir", b"follow"),
+}
+"""Values that say what a kernel without the option does anyway."""
+
+_SWITCHES = ("default_permissions", "volatile", "userxattr", "override_creds", "nooverride_creds")
+_OFF = (b"off", b"no", b"false", b"0")
+_ON = (b"on", b"yes", b"true", b"1", b"")
+
+
+def planned(options: Iterable[MountOption]) -> tuple[Option, ...]:
+    """The options of an image as they are given to the kernel, in the image's order; show-only ones left out."""
+    given = []
+    for option in options:
+        if option.name in SHOW_ONLY or option.name in _LAYERS:
+            continue
+        if option.name in _SWITCHES:
+            # A dump may say them as on and off; the kernel takes the bare name or nothing.
+            if option.value is None or option.value in _ON:
+                given.append(Option(option.name, None, True))
+            elif option.value not in _OFF:
+                given.append(Option(option.name, option.value, True))
+            continue
+        given.append(Option(option.name, option.value, (option.name, option.value) not in _WITHOUT_EFFECT))
+    return tuple(given)
+
+
+def is_volatile(options: Iterable[Option]) -> bool:
+    """Whether the overlay leaves out syncing, by either name of that option."""
+    return any(option.name == "volatile" or (option.name, option.value) == ("fsync", b"volatile") for option in options)
+
+
+def value_of(options: Iterable[Option], name: str) -> bytes | None:
+    """The value given for an option; None where it is not given or takes none."""
+    for option in options:
+        if option.name == name:
+            return option.value
+    return None

@@ -1,0 +1,142 @@
+"""A plan as plain data for programs, and as lines for people (`--dry-run`)."""
+
+from __future__ import annotations
+
+from ..errors import text
+from ..image.model import LayerIdmap
+from .records import ByInner, ByMap, ByMount, ByProcess, Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .records import MountPlan, Option, OverlayPlan, Plan, SourcePlan
+
+    Way = ByMap | ByMount | ByProcess | ByInner
+
+
+def as_data(plan: Plan) -> dict[str, object]:
+    """The plan as JSON has it. Bytes that are not UTF-8 show as `\\xNN`: this is to be read, not to be read back."""
+    return {
+        "sameBoot": plan.same_boot,
+        "pid": plan.pid,
+        "accept": sorted(plan.accept),
+        "overlays": [_overlay(overlay) for overlay in plan.overlays],
+    }
+
+
+def _overlay(overlay: OverlayPlan) -> dict[str, object]:
+    return {
+        "id": overlay.id,
+        "sources": [_source(source) for source in overlay.sources],
+        "options": [_option(option) for option in overlay.options + overlay.security_options],
+        "superblockFlags": list(overlay.superblock_flags),
+        "mounts": [_mount(mount) for mount in overlay.mounts],
+        "notes": list(overlay.notes),
+    }
+
+
+def _option(option: Option) -> dict[str, object]:
+    return {"name": option.name, "value": None if option.value is None else text(option.value), "needed": option.needed}
+
+
+def _mount(mount: MountPlan) -> dict[str, object]:
+    return {
+        "target": text(mount.target),
+        "root": text(mount.root),
+        "attributes": list(mount.attributes),
+        "shared": mount.peer_group is not None,
+        "unbindable": mount.unbindable,
+    }
+
+
+def _source(source: SourcePlan) -> dict[str, object]:
+    identity = source.identity
+    return {
+        "name": source.name,
+        "proved": source.proved,
+        "filesystem": None if source.filesystem is None else source.filesystem.id,
+        "inode": None if identity is None else identity.inode,
+        "idmap": None if source.idmap is None else _idmap(source.idmap),
+        "ways": [_way(way) for way in source.ways],
+    }
+
+
+def _idmap(idmap: LayerIdmap) -> dict[str, object]:
+    return {
+        name: [[part.inside, part.outside, part.count] for part in ranges]
+        for name, ranges in (("uidMap", idmap.uid_map), ("gidMap", idmap.gid_map))
+    }
+
+
+def _way(way: Way) -> dict[str, object]:
+    if isinstance(way, ByMap):
+        return {"by": "map", "directory": text(way.directory), "path": text(way.path)}
+    if isinstance(way, ByMount):
+        return {
+            "by": "mount",
+            "device": way.device,
+            "uuid": way.uuid,
+            "path": _text(way.path),
+            "hint": _text(way.hint()),
+        }
+    if isinstance(way, ByProcess):
+        return {"by": "process", "pid": way.pid, "through": way.through, "path": text(way.path)}
+    return {"by": "overlay", "overlay": way.overlay, "path": text(way.path)}
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else text(raw)
+
+
+def lines(plan: Plan) -> list[str]:
+    """The plan for a person, a line a fact."""
+    out = []
+    for overlay in plan.overlays:
+        out.append(f"overlay {overlay.id}" + ("" if overlay.mounts else " (only as a layer)"))
+        width = max(len(source.name) for source in overlay.sources)
+        out += [f"  {source.name:<{width}}  {_in_words(source)}" for source in overlay.sources]
+        words = [
+            option.name if option.value is None else f"{option.name}={text(option.value)}" for option in overlay.options
+        ]
+        out.append(f"  options     {','.join([*overlay.superblock_flags, *words]) or 'none'}")
+        out += [f"  mount at    {text(mount.target)}{_of_root(mount)}" for mount in overlay.mounts]
+        out += [f"  note        {note}" for note in overlay.notes]
+    return out
+
+
+def _of_root(mount: MountPlan) -> str:
+    shown = "" if mount.root == b"/" else f" its directory {text(mount.root)}"
+    return shown + (f" ({','.join(mount.attributes)})" if mount.attributes else "")
+
+
+def _in_words(source: SourcePlan) -> str:
+    parts = [_way_in_words(way) for way in source.ways]
+    checked = "not proved: its candidate"
+    if source.proved and source.identity is not None:
+        checked = f"inode {source.identity.inode}"
+    mapped = " through an ID map" if source.idmap is not None else ""
+    return f"{', else '.join(parts) or 'in no place known'} [{checked}]{mapped}"
+
+
+def _way_in_words(way: Way) -> str:
+    if isinstance(way, ByMap):
+        return f"{text(way.path)} below {text(way.directory)} (--map)"
+    if isinstance(way, ByMount):
+        where = f"on {way.device or way.uuid or 'its file system'}"
+        return f"{_text(way.hint() or way.path) or 'its directory'} {where}"
+    if isinstance(way, ByProcess):
+        return f"{text(way.path)} in /proc/{way.pid}/{way.through}"
+    return f"{text(way.path)} in overlay {way.overlay}"
+
+
+def parse_map(word: bytes) -> Mapping:
+    """The argument of --map, `FS[:/SUB]=DIR`; the first `=` ends FS:/SUB. Raises ValueError for another form."""
+    left, equals, directory = word.partition(b"=")
+    filesystem, colon, sub = left.partition(b":")
+    if not equals or not filesystem or not directory:
+        raise ValueError("must be FS=DIR or FS:/SUB=DIR")
+    if colon and not sub.startswith(b"/"):
+        raise ValueError("SUB must begin with /")
+    if any(part in (b".", b"..") for part in sub.split(b"/")):
+        raise ValueError("SUB must not have . or .. in it")
+    plain = b"/" + b"/".join(part for part in sub.split(b"/") if part)
+    return Mapping(filesystem.decode(errors="replace"), plain, directory)

@@ -1,0 +1,77 @@
+"""Per-mount attributes and propagation, in the kernel's words as mountinfo has them."""
+
+from __future__ import annotations
+
+from ..errors import Refusal
+from ..linux.mountapi import (
+    MOUNT_ATTR__ATIME,
+    MOUNT_ATTR_NOATIME,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NODIRATIME,
+    MOUNT_ATTR_NOEXEC,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_NOSYMFOLLOW,
+    MOUNT_ATTR_RDONLY,
+    MOUNT_ATTR_STRICTATIME,
+    MS_PRIVATE,
+    MS_SHARED,
+    MS_UNBINDABLE,
+    mount_setattr,
+)
+from ..linux.syscall import AT_EMPTY_PATH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..plan.records import MountPlan
+
+_BITS = {
+    "rw": 0,
+    "ro": MOUNT_ATTR_RDONLY,
+    "nosuid": MOUNT_ATTR_NOSUID,
+    "nodev": MOUNT_ATTR_NODEV,
+    "noexec": MOUNT_ATTR_NOEXEC,
+    "noatime": MOUNT_ATTR_NOATIME,
+    "relatime": 0,
+    "strictatime": MOUNT_ATTR_STRICTATIME,
+    "nodiratime": MOUNT_ATTR_NODIRATIME,
+    "nosymfollow": MOUNT_ATTR_NOSYMFOLLOW,
+}
+_ATIME_WORDS = {"noatime", "relatime", "strictatime"}
+_ALL = (
+    MOUNT_ATTR_RDONLY
+    | MOUNT_ATTR_NOSUID
+    | MOUNT_ATTR_NODEV
+    | MOUNT_ATTR_NOEXEC
+    | MOUNT_ATTR__ATIME
+    | MOUNT_ATTR_NODIRATIME
+    | MOUNT_ATTR_NOSYMFOLLOW
+)
+
+
+def attribute_bits(words: tuple[str, ...]) -> int:
+    """MOUNT_ATTR_* of mountinfo's words; no word of an access time mode means strictatime. Empty: not known, relatime.
+
+    Raises Refusal unsupported-option for a word that is not known here.
+    """
+    bits = 0
+    for word in words:
+        if word not in _BITS:
+            raise Refusal("unsupported-option", f"no mount attribute {word} is known here", word)
+        bits |= _BITS[word]
+    if words and not _ATIME_WORDS & set(words):
+        bits |= MOUNT_ATTR_STRICTATIME
+    return bits
+
+
+def set_before(mount: int, plan: MountPlan) -> None:
+    """Attributes and propagation of a detached mount, all that the kernel lets be set before it is attached."""
+    propagation = MS_SHARED if plan.peer_group is not None else 0
+    bits = attribute_bits(plan.attributes)
+    mount_setattr(mount, b"", AT_EMPTY_PATH, set_=bits, clear=_ALL & ~bits | MOUNT_ATTR__ATIME, propagation=propagation)
+
+
+def set_after(mount: int, plan: MountPlan) -> None:
+    """Private or unbindable: below a shared parent every new mount becomes shared, and an unbindable one is refused."""
+    if plan.peer_group is None:
+        propagation = MS_UNBINDABLE if plan.unbindable else MS_PRIVATE
+        mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=propagation)

@@ -1,0 +1,113 @@
+"""A file system context of an overlay: every option and flag set one by one, nothing left to the host's defaults."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import Refusal
+from ..linux.files import read_file
+from ..linux.mountapi import fsopen, read_log, set_flag, set_string
+from . import own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..plan.records import Option, OverlayPlan
+
+KEYS = {"upper": b"upperdir", "lower": b"lowerdir+", "data": b"datadir+", "work": b"workdir"}
+
+_SAME_MEANING = {("volatile", None): ("fsync", b"volatile"), ("fsync", b"volatile"): ("volatile", None)}
+_INITIAL_USER_NAMESPACE = 0xEFFF_FFFD  # PROC_USER_INIT_INO, include/linux/proc_ns.h
+
+
+def in_initial_user_namespace() -> bool:
+    """Whether the caller is in the kernel's first user namespace."""
+    return own.user_namespace() == _INITIAL_USER_NAMESPACE
+
+
+def open_context(overlay: OverlayPlan) -> int:
+    """A context with everything set but the layers. Raises Refusal: unsupported-kernel, unsupported-option."""
+    fs = open_overlay_context()
+    try:
+        set_string(fs, b"source", source_of(overlay))
+        for flag in overlay.superblock_flags:
+            _set(fs, flag, None, overlay)
+        for option in given_options(overlay):
+            _set_known(fs, option, overlay)
+    except BaseException:
+        os.close(fs)
+        raise
+    return fs
+
+
+def source_of(overlay: OverlayPlan) -> bytes:
+    """The mount source to show: the image's, `overlay` where it has none that the kernel takes."""
+    sources = [mount.source for mount in overlay.mounts if mount.source and len(mount.source) < 256]
+    return sources[0] if sources else b"overlay"
+
+
+def open_overlay_context() -> int:
+    """A bare context. Raises Refusal: unsupported-kernel where there is no overlayfs."""
+    try:
+        return fsopen(b"overlay")
+    except OSError as failure:
+        if failure.errno == errno.ENODEV:
+            raise Refusal("unsupported-kernel", "this kernel has no overlayfs", "overlay") from None
+        raise
+
+
+def given_options(overlay: OverlayPlan) -> Iterator[Option]:
+    """The options to give here: all, but for one that a user namespace may not give though it has its effect."""
+    lower_only = all(source.role != "upper" for source in overlay.sources)
+    restricted = lower_only and not in_initial_user_namespace()
+    for option in overlay.options + overlay.security_options:
+        if restricted and option.name == "redirect_dir" and option.value != b"nofollow":
+            continue  # EPERM if given; without an upper nothing but lookups depends on it, and the default follows
+        yield option
+
+
+def _set_known(fs: int, option: Option, overlay: OverlayPlan) -> None:
+    try:
+        _set(fs, option.name, option.value, overlay)
+    except Refusal:
+        other = _SAME_MEANING.get((option.name, option.value))
+        if other is not None:
+            _set(fs, *other, overlay)
+        elif option.needed:
+            raise
+
+
+def _set(fs: int, name: str, value: bytes | None, overlay: OverlayPlan) -> None:
+    try:
+        if value is None:
+            set_flag(fs, name.encode())
+        else:
+            set_string(fs, name.encode(), value)
+    except OSError as failure:
+        said = "; ".join(line.decode(errors="replace") for line in read_log(fs)) or str(failure)
+        shown = name if value is None else f"{name}={value.decode(errors='replace')}"
+        raise Refusal(
+            "unsupported-option", f"overlay {overlay.id}: this kernel refuses {shown}: {said}", name
+        ) from None
+
+
+def module_default(name: str) -> bytes | None:
+    """What an option has that is not shown; None where this kernel does not say."""
+    if name == "redirect_dir":
+        if _parameter("redirect_dir") == b"on":
+            return b"on"
+        return b"follow" if _parameter("redirect_always_follow") != b"off" else b"nofollow"
+    if name == "xino":
+        return b"auto" if _parameter("xino_auto") == b"on" else b"off"
+    fixed = {"uuid": b"auto", "verity": b"off", "fsync": b"auto"}
+    return fixed.get(name) or _parameter(name)
+
+
+def _parameter(name: str) -> bytes | None:
+    try:
+        raw = read_file(b"/sys/module/overlay/parameters/" + name.encode()).strip()
+    except OSError:
+        return None
+    return {b"Y": b"on", b"N": b"off"}.get(raw, raw)

@@ -1,0 +1,56 @@
+"""Why the kernel did not create a superblock, found out afterwards: errno alone says little of mount calls."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import Refusal, from_oserror
+from ..linux.mountapi import OPEN_TREE_CLONE, open_tree
+from ..linux.syscall import AT_EMPTY_PATH
+from .probe import refuse_if_in_use
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..plan.records import OverlayPlan
+    from .find import Opened
+
+
+def explain(failure: OSError, overlay: OverlayPlan, opened: Sequence[Opened]) -> Refusal:
+    """The refusal that fits; the failure's own text where nothing more is found."""
+    if failure.errno == errno.EBUSY:
+        try:
+            refuse_if_in_use(overlay, opened)
+        except Refusal as refusal:
+            return refusal
+        return Refusal(
+            "upper-in-use", f"overlay {overlay.id}: a layer is upperdir or workdir of a mounted overlay", overlay.id
+        )
+    if failure.errno == errno.ESTALE:
+        return Refusal("origin-stale", f"overlay {overlay.id}: the upperdir belongs to other layers", overlay.id)
+    if failure.errno == errno.EINVAL:
+        return _invalid(overlay, opened) or from_oserror(failure, overlay.id)
+    return from_oserror(failure, overlay.id)
+
+
+def _invalid(overlay: OverlayPlan, opened: Sequence[Opened]) -> Refusal | None:
+    for source in opened:
+        if source.tree is None and _has_locked_mounts(source.fd):
+            subject = overlay.subject(source.plan)
+            return Refusal(
+                "locked-mount", f"a mount that this user namespace may not uncover lies below {subject}", subject
+            )
+    pair = [source for source in opened if source.plan.role in ("upper", "work")]
+    if len(pair) == 2 and os.fstat(pair[0].fd).st_dev != os.fstat(pair[1].fd).st_dev:
+        return Refusal("bad-layers", f"overlay {overlay.id}: upper and work are not on one file system", overlay.id)
+    return None
+
+
+def _has_locked_mounts(fd: int) -> bool:
+    try:
+        os.close(open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE))
+    except OSError as failure:
+        return failure.errno == errno.EINVAL
+    return False

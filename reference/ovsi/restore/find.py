@@ -1,0 +1,395 @@
+"""Every source of a plan opened and compared: what is returned is the directory that the image means, by descriptor.
+
+The comparison is made on the very descriptor that the kernel is given later, so nothing that happens to a path in
+between matters.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import Refusal
+from ..identity import SAME, Verdict, by_device_alone, compare, row_of
+from ..linux.handles import FileHandle, open_by_handle_at
+from ..plan.paths import below, common
+from ..plan.records import ByInner, ByMap, ByMount, ByProcess
+from . import own
+from .child import in_child
+from .look import Superblock, plainly_same, seen_of_fd
+from .pair import in_one_tree, on_one_mount, pair_of
+from .reach import Anchor, Namespace, clone_tree, open_below
+from .result import Accepted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..linux.mounttable import Mount
+    from ..plan.records import OverlayPlan, Plan, SourcePlan
+    from .child import Outcome
+    from .elsewhere import Elsewhere
+    from .result import What
+
+_GONE = (errno.ENOENT, errno.ESTALE)
+_ANOTHER_KIND = (errno.ENOTDIR, errno.ELOOP)
+
+
+class Opened:
+    """A source, open. path: below `anchor`; in_clone: it was opened in the anchor's clone, a detached tree.
+
+    verdict: how it compares with the image. tree: the detached tree that it is in, None in the caller's namespace.
+    """
+
+    __slots__ = ("anchor", "fd", "path", "plan", "tree", "verdict")
+
+    def __init__(
+        self, plan: SourcePlan, fd: int, verdict: Verdict, anchor: Anchor, path: bytes, tree: int | None = None
+    ) -> None:
+        self.plan = plan
+        self.fd = fd
+        self.verdict = verdict
+        self.anchor = anchor
+        self.path = path
+        self.tree = tree
+
+
+class Finder:
+    """Opens the sources of one overlay after the other in the caller's mount namespace."""
+
+    def __init__(
+        self, plan: Plan, namespace: Namespace, inner: Callable[[str], Anchor], home: Elsewhere | None = None
+    ) -> None:
+        """`inner` builds another overlay of the plan, that a source is on, and gives a copy of its root.
+
+        `home` is where the caller was, if this process went elsewhere.
+        """
+        self.plan = plan
+        self.namespace = namespace
+        self.inner = inner
+        self.home = home
+        self.accepted: list[Accepted] = []
+        self._mounts: dict[tuple[object, ...], list[Mount]] = {}
+
+    def open_all(self, overlay: OverlayPlan) -> list[Opened]:
+        """All sources in the order of the plan, upper and work on one mount.
+
+        Raises Refusal for the first that can't be had or is not the one that the image means; closes all then.
+        """
+        found: dict[str, Opened] = {}
+        try:
+            searches = {source.name: _Search(self, source) for source in overlay.sources}
+            self._here(overlay, searches, found)
+            self._elsewhere(overlay, searches, found)
+            self._otherwise(overlay, searches, found)
+            for source in overlay.sources:
+                subject = overlay.subject(source)
+                if source.name not in found:
+                    raise searches[source.name].refusal(subject)
+                self._judge(found[source.name], subject, isinstance(source.ways[0], ByMap))
+            opened = [found[source.name] for source in overlay.sources]
+            on_one_mount(opened)
+        except BaseException:
+            close_all(list(found.values()))
+            raise
+        return opened
+
+    def _here(self, overlay: OverlayPlan, searches: dict[str, _Search], found: dict[str, Opened]) -> None:
+        for source in overlay.sources:
+            search = searches[source.name]
+            if source.role == "work" and "upper" in found:
+                search.near = found["upper"].anchor.mount
+            for way in source.ways:
+                if isinstance(way, (ByMount, ByMap)) and source.name not in found:
+                    opened = search.by_map(way) if isinstance(way, ByMap) else search.by_mount(way)
+                    if opened is not None:
+                        found[source.name] = opened
+
+    def _elsewhere(self, overlay: OverlayPlan, searches: dict[str, _Search], found: dict[str, Opened]) -> None:
+        """What is missing looked for in each other mount namespace that the image names for it, all at once."""
+        missing = _missing(overlay, found)
+        for inode in dict.fromkeys(inode for _source, way in missing for inode in way.namespaces):
+            from .elsewhere import with_inode
+
+            there = with_inode(inode)
+            if there is not None:
+                try:
+                    self._fetch(there, [entry for entry in missing if inode in entry[1].namespaces], searches, found)
+                finally:
+                    there.close()
+                missing = _missing(overlay, found)
+        if self.home is not None and missing:
+            self._fetch(self.home, missing, searches, found)
+
+    def _fetch(
+        self,
+        there: Elsewhere,
+        missing: list[tuple[SourcePlan, ByMount]],
+        searches: dict[str, _Search],
+        found: dict[str, Opened],
+    ) -> None:
+        try:
+            for anchor, path, source in self._copy_from(there, missing):
+                opened = searches[source.name].look_in(anchor, anchor.fd, path, anchor.fd)
+                if opened is not None:
+                    found[source.name] = opened
+        except PermissionError as failure:
+            for source, _way in missing:
+                searches[source.name].missing = f"the mount namespace that holds it may not be entered: {failure}"
+
+    def _copy_from(
+        self, there: Elsewhere, missing: list[tuple[SourcePlan, ByMount]]
+    ) -> Iterator[tuple[Anchor, bytes, SourcePlan]]:
+        """Detached copies of the trees that hold the sources, with the path of each; a child goes there for them."""
+
+        def work() -> Outcome:
+            there.enter()
+            with Namespace(unique_ids=False) as namespace:
+                return _copies(Finder(self.plan, namespace, self.inner), missing)
+
+        answers, trees = in_child(work)
+        assert isinstance(answers, list)
+        anchors: dict[int, Anchor] = {}
+        for source, answer in zip([source for source, _way in missing], answers, strict=True):
+            if answer is not None:
+                number, path, superblock = answer
+                if number not in anchors:
+                    anchors[number] = self.namespace.keep(Anchor(trees[number], Superblock(*superblock), None))
+                yield anchors[number], path, source
+
+    def _otherwise(self, overlay: OverlayPlan, searches: dict[str, _Search], found: dict[str, Opened]) -> None:
+        """What a process holds, and overlays of the image that this restore builds."""
+        for source in overlay.sources:
+            for way in source.ways:
+                if source.name in found or not isinstance(way, (ByProcess, ByInner)):
+                    continue
+                search = searches[source.name]
+                opened = search.by_process(way) if isinstance(way, ByProcess) else search.by_inner(way)
+                if opened is not None:
+                    found[source.name] = opened
+
+    def _judge(self, found: Opened, subject: str, mapped: bool) -> None:
+        """Raises Refusal for a directory that is not, or can't be shown to be, the source. Spec sections 4.4, 4.5."""
+        source, verdict = found.plan, found.verdict
+        if verdict.kind == "differs":
+            raise Refusal("identity-differs", f"{subject} is not the source of the image: {verdict.detail}", subject)
+        if verdict.kind == "moved":
+            self._accept("changed-identity", "identity-changed", subject, verdict.detail)
+        elif verdict.kind == "unconfirmed":
+            liftable = mapped or source.filesystem is None or row_of(source.filesystem.type).later is None
+            if not liftable:
+                raise Refusal("identity-differs", f"{subject} is not confirmed: {verdict.detail}", subject)
+            self._accept("changed-identity", "identity-changed", subject, verdict.detail)
+        elif verdict.kind == "insufficient" and source.proved:
+            raise Refusal("identity-insufficient", f"{subject} can't be checked: {verdict.detail}", subject)
+        if not source.proved:
+            self._accept("unproved", "source-unproved", subject, "the candidate of the image was used")
+
+    def _accept(self, what: What, code: str, subject: str, detail: str) -> None:
+        if what not in self.plan.accept:
+            raise Refusal(code, f"{subject}: {detail}", subject)
+        self.accepted.append(Accepted(what, subject, detail))
+
+    def mounts_for(self, way: ByMount, source: SourcePlan) -> list[Mount]:
+        """The mounts of a file system, the one where the image saw the source first; found once a file system."""
+        filesystem = source.filesystem
+        assert filesystem is not None
+        key = (way.device, way.uuid, way.mount_point, way.mount_root, source.proved, filesystem.type)
+        if key not in self._mounts:
+            mounts = self._mounts_of(way, filesystem.type)
+            if not source.proved:
+                mounts = [mount for mount in mounts if mount.mount_point == way.mount_point]
+            self._mounts[key] = sorted(
+                mounts, key=lambda mount: (mount.mount_point != way.mount_point, mount.root != way.mount_root)
+            )
+        return self._mounts[key]
+
+    def _mounts_of(self, way: ByMount, fs_type: str) -> list[Mount]:
+        table = self.namespace.table
+        mounts: list[Mount] = []
+        if way.device is not None:
+            mounts = table.by_device(way.device)
+            if by_device_alone(fs_type) and not any(witness.still_in(table) for witness in way.witnesses):
+                mounts = []
+        if not mounts and way.uuid is not None:
+            mounts = self.namespace.by_uuid(way.uuid, fs_type)
+        if not mounts and way.device is None and way.mount_point is not None:
+            # Nothing names the file system on this boot: the place is looked at, and judged as unconfirmed.
+            mounts = [mount for mount in table.stack_at(way.mount_point)[-1:] if mount.fs_type == fs_type.encode()]
+        return mounts
+
+
+class _Search:
+    """The search for one source. Remembers the most telling failure for the refusal."""
+
+    def __init__(self, finder: Finder, source: SourcePlan) -> None:
+        self.finder = finder
+        self.source = source
+        self.near: Mount | None = None
+        self.differs: Verdict | None = None
+        self.missing = ""
+        self.mounted = False
+
+    def by_mount(self, way: ByMount) -> Opened | None:
+        """Below the mounts of its file system, the one of `near` first."""
+        mounts = self.finder.mounts_for(way, self.source)
+        if self.near is not None and len(mounts) > 1:
+            mounts = sorted(mounts, key=lambda mount: mount is not self.near)
+        for mount in mounts:
+            path = self._path_in(mount, way)
+            anchor = self.finder.namespace.anchor(mount) if path is not None else None
+            if anchor is None or path is None:
+                continue
+            self.mounted = True
+            found = self._look_at(anchor, path) or self._by_handle(anchor)
+            if found is not None:
+                return found
+        return None
+
+    def _path_in(self, mount: Mount, way: ByMount) -> bytes | None:
+        if way.path is not None:
+            return below(way.path, mount.root)
+        return way.below if mount.mount_point == way.mount_point else b"/"
+
+    def by_map(self, way: ByMap) -> Opened | None:
+        """Where --map leads."""
+        try:
+            anchor = self.finder.namespace.directory(way.directory)
+        except (OSError, KeyError) as failure:
+            self.missing = f"the directory of --map can't be opened: {failure}"
+            return None
+        self.mounted = True
+        return self._look_at(anchor, way.path)
+
+    def by_process(self, way: ByProcess) -> Opened | None:
+        """In what a process holds."""
+        from .held import open_held
+
+        anchor = open_held(way, self.source)
+        if anchor is None:
+            return None
+        self.finder.namespace.keep(anchor)
+        return self.look_in(anchor, anchor.fd, way.path, anchor.fd)
+
+    def by_inner(self, way: ByInner) -> Opened | None:
+        """In another overlay of the image, of which a copy is made."""
+        anchor = self.finder.namespace.keep(self.finder.inner(way.overlay))
+        self.mounted = True
+        fd = self._open(anchor.fd, way.path)
+        return None if fd is None else Opened(self.source, fd, SAME, anchor, way.path, anchor.fd)
+
+    def _look_at(self, anchor: Anchor, path: bytes) -> Opened | None:
+        """What is at the path, if it is the source; a mount that covers it is passed by in a copy of the tree."""
+        try:
+            return self.look_in(anchor, anchor.fd, path, None)
+        except OSError as failure:
+            if failure.errno != errno.EXDEV:
+                raise
+        return self.look_in(anchor, anchor.clone, path, anchor.clone)
+
+    def look_in(self, anchor: Anchor, top: int, path: bytes, tree: int | None) -> Opened | None:
+        """What is at the path below `top`, if it is the source."""
+        fd = self._open(top, path)
+        if fd is None:
+            return None
+        verdict = self._compare(fd, anchor.superblock)
+        if verdict.kind == "differs":
+            self.differs = verdict
+            os.close(fd)
+            return None
+        return Opened(self.source, fd, verdict, anchor, path, tree)
+
+    def _open(self, top: int, path: bytes) -> int | None:
+        try:
+            return open_below(top, path)
+        except OSError as failure:
+            if failure.errno in _GONE:
+                self.missing = self.missing or f"there is nothing at {path!r}"
+            elif failure.errno in _ANOTHER_KIND:
+                self.differs = Verdict("differs", f"{path!r} is a symbolic link or no directory, or leads through one")
+            else:
+                raise
+            return None
+
+    def _compare(self, fd: int, superblock: Superblock) -> Verdict:
+        source, plan = self.source, self.finder.plan
+        if source.identity is None or source.filesystem is None:
+            return SAME
+        if plan.same_boot and plainly_same(fd, superblock, source.identity, source.filesystem):
+            return SAME
+        seen = seen_of_fd(fd, superblock, source.identity)
+        return compare(source.identity, source.filesystem, seen, same_boot=plan.same_boot)
+
+    def _by_handle(self, anchor: Anchor) -> Opened | None:
+        """The source wherever it was moved to below the anchor, if its file system can open it by handle."""
+        handle = self.source.identity.handle if self.source.identity is not None else None
+        if handle is None or anchor.superblock.fs_type == "overlay":
+            return None
+        try:
+            fd = open_by_handle_at(anchor.fd, FileHandle(handle.type, handle.bytes), os.O_PATH | os.O_DIRECTORY)
+        except OSError:
+            return None
+        try:
+            path = below(own.path_of(fd), own.path_of(anchor.fd)) if os.fstat(fd).st_nlink else None
+        finally:
+            os.close(fd)
+        return self._look_at(anchor, path) if path is not None else None
+
+    def refusal(self, subject: str) -> Refusal:
+        """Why the source can't be had, by the most telling thing that was met."""
+        source = self.source
+        why = f" ({source.reason})" if source.reason else ""
+        if self.differs is not None:
+            return Refusal(
+                "identity-differs", f"{subject} is not the source of the image: {self.differs.detail}", subject
+            )
+        if self.mounted or self.missing:
+            return Refusal(
+                "source-missing", f"{subject} does not exist any more: {self.missing or 'not found'}{why}", subject
+            )
+        name = source.filesystem.type if source.filesystem is not None else "unknown"
+        return Refusal(
+            "filesystem-missing", f"the file system ({name}) of {subject} is mounted nowhere in reach{why}", subject
+        )
+
+
+def _missing(overlay: OverlayPlan, found: dict[str, Opened]) -> list[tuple[SourcePlan, ByMount]]:
+    """The sources that are not found and could be below some mount."""
+    return [
+        (source, way)
+        for source in overlay.sources
+        if source.name not in found
+        for way in source.ways
+        if isinstance(way, ByMount)
+    ]
+
+
+def _copies(finder: Finder, missing: Sequence[tuple[SourcePlan, ByMount]]) -> Outcome:
+    """In another namespace: for each source (number of its tree, path in it, superblock) or None, and the trees."""
+    found = [_Search(finder, source).by_mount(way) for source, way in missing]
+    pair = pair_of([opened for opened in found if opened is not None])
+    if pair is not None and pair[0].anchor is pair[1].anchor:
+        in_one_tree(pair)
+    trees: list[int] = []
+    answers: list[object] = []
+    for opened in found:
+        if opened is None:
+            answers.append(None)
+            continue
+        path = b"/"
+        if pair is not None and opened in pair:
+            base = common(pair[0].path, pair[1].path)
+            path = opened.path[len(base.rstrip(b"/")) :] or b"/"
+        tree = opened.tree if path != b"/" and opened.tree is not None else clone_tree(opened.fd)
+        if tree not in trees:
+            trees.append(tree)
+        superblock = opened.anchor.superblock
+        answers.append((trees.index(tree), path, (superblock.fs_type, superblock.device, superblock.uuid)))
+    return answers, trees
+
+
+def close_all(opened: list[Opened]) -> None:
+    """Close every source that is still open."""
+    for source in opened:
+        os.close(source.fd)
+    opened.clear()

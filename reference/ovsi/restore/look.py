@@ -1,0 +1,94 @@
+"""What a descriptor shows of the directory it is open on, as `ovsi.identity` compares it. Writes nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..identity import Seen
+from ..linux.files import btrfs_subvolume, file_system_uuid, generation
+from ..linux.handles import AT_HANDLE_FID, HandleReader
+from ..linux.syscall import closing
+from ..record import Record
+from . import own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..image.model import Filesystem, Identity
+
+_handles = HandleReader()
+
+
+class Superblock(Record):
+    """The file system that a descriptor is on, as the mount table and the descriptor of a mount's root tell it."""
+
+    fs_type: str
+    device: str
+    uuid: str | None
+
+
+def seen_of_fd(fd: int, superblock: Superblock, wanted: Identity) -> Seen:
+    """What `fd` (O_PATH is enough) shows: the fields that `wanted` has, no more."""
+    handle = None
+    # Handles of an overlay's objects are of its layers, and asking for them can write (FACTS: looking can write).
+    if superblock.fs_type != "overlay" and (wanted.handle is not None or wanted.generation is not None):
+        handle = _handle(fd)
+    version = subvolume = None
+    if handle is None and wanted.generation is not None:
+        version = _by_reading(fd, generation)
+    if handle is None and superblock.fs_type == "btrfs":
+        subvolume = _by_reading(fd, btrfs_subvolume)
+    return Seen(superblock.fs_type, superblock.device, os.fstat(fd).st_ino, superblock.uuid, version, subvolume, handle)
+
+
+def _handle(fd: int) -> tuple[int, bytes] | None:
+    for flags in (0, AT_HANDLE_FID):
+        try:
+            return _handles.of_fd(fd, flags)
+        except OSError as failure:
+            if failure.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.EPERM):
+                raise
+    return None
+
+
+def plainly_same(fd: int, superblock: Superblock, wanted: Identity, filesystem: Filesystem) -> bool:
+    """The short way to `same`, on the image's boot: device, inode and the kernel's own handle, all known and equal.
+
+    False says nothing: the comparison of all fields decides then.
+    """
+    handle = wanted.handle
+    return (
+        handle is not None
+        and handle.made_by != "producer"
+        and filesystem.stability != "none"
+        and superblock.device == filesystem.device
+        and superblock.fs_type == filesystem.type
+        and superblock.uuid == filesystem.uuid
+        and superblock.fs_type != "overlay"
+        and os.fstat(fd).st_ino == wanted.inode
+        and _handle(fd) == (handle.type, handle.bytes)
+    )
+
+
+def _by_reading(fd: int, ask: object) -> int | None:
+    """The answer of an ioctl, which wants a descriptor that is open for reading; None where it is not given."""
+    assert callable(ask)
+    try:
+        with closing(own.reopen(fd, os.O_RDONLY | os.O_DIRECTORY)) as readable:
+            answer = ask(readable)
+    except OSError:
+        return None
+    assert isinstance(answer, int)
+    return answer
+
+
+def uuid_of_fd(fd: int) -> str | None:
+    """The UUID of the file system that a readable descriptor is on, as text; None where there is none to read."""
+    try:
+        raw = file_system_uuid(fd)
+    except OSError:
+        return None
+    if len(raw) != 16 or not any(raw):
+        return None
+    digits = raw.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

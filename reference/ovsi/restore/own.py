@@ -1,0 +1,85 @@
+"""This process's own /proc, held open: it serves in any mount namespace, also where another /proc is, or none.
+
+Lookups begin at the held root and go through `self`, so that a forked child finds itself and not its parent.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..linux.files import STATX_MNT_ID, statx
+from ..linux.mounttable import read_mount_table_of
+from ..linux.namespaces import namespace_inode
+from ..linux.syscall import AT_EMPTY_PATH, closing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..linux.mounttable import MountTable
+
+_held: list[int] = []
+
+
+class Held:
+    """`with Held():` around everything that uses this module."""
+
+    def __enter__(self) -> None:
+        _held.append(os.open(b"/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+
+    def __exit__(self, *_exception: type[BaseException] | BaseException | TracebackType | None) -> None:
+        os.close(_held.pop())
+
+
+def root() -> int:
+    """The held root of /proc."""
+    return _held[-1]
+
+
+def path_of(fd: int) -> bytes:
+    """What the kernel shows as the path of a descriptor."""
+    return os.readlink(b"self/fd/%d" % fd, dir_fd=_held[-1])
+
+
+def reopen(fd: int, flags: int) -> int:
+    """Another descriptor of the very object that `fd` is open on."""
+    return os.open(b"self/fd/%d" % fd, flags | os.O_CLOEXEC, dir_fd=_held[-1])
+
+
+def stand_among_descriptors() -> None:
+    """Make /proc/self/fd the working directory: a number alone is then the name of what a descriptor is open on."""
+    with closing(os.open(b"self/fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=_held[-1])) as descriptors:
+        os.fchdir(descriptors)
+
+
+def mount_id(fd: int) -> int | None:
+    """mountinfo's ID of the mount that a descriptor is on."""
+    return statx(fd, b"", AT_EMPTY_PATH, STATX_MNT_ID).mount_id
+
+
+def process() -> int:
+    """A /proc/PID descriptor of this process."""
+    return os.open(b"self", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=_held[-1])
+
+
+def process_of(pid: int) -> int:
+    """A /proc/PID descriptor of another process. Raises FileNotFoundError."""
+    return os.open(b"%d" % pid, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=_held[-1])
+
+
+def user_namespace() -> int:
+    """The inode number of the user namespace that this process is in now."""
+    with closing(process()) as directory:
+        return namespace_inode(directory, "user")
+
+
+def pids() -> list[int]:
+    """Every process that this /proc shows, oldest numbers first."""
+    with closing(os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=_held[-1])) as root:
+        return sorted(int(name) for name in os.listdir(root) if name.isdigit())
+
+
+def mount_table(*, unique_ids: bool) -> MountTable:
+    """The mounts of the namespace that this process is in now."""
+    with closing(process()) as directory:
+        return read_mount_table_of(directory, unique_ids=unique_ids)

@@ -1,0 +1,125 @@
+"""What is asked of upper and work before a superblock is created; nothing of it writes."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import Refusal
+from ..linux.files import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
+from ..linux.mountapi import create, set_fd, set_string
+from ..linux.syscall import closing
+from ..plan.options import is_volatile, value_of
+from .context import open_overlay_context
+from .result import Accepted
+from .workshop import new_tmpfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..plan.records import OverlayPlan
+    from .find import Opened
+
+_MARK = b"work/incompat/volatile"
+
+
+def refuse_if_in_use(overlay: OverlayPlan, opened: Sequence[Opened]) -> None:
+    """Raises Refusal upper-in-use or work-in-use where a mounted overlay writes to the directory."""
+    pair = [source for source in opened if source.plan.role in ("upper", "work")]
+    if not pair:
+        return
+    with closing(new_tmpfs()) as other:
+        for source in pair:
+            if _in_use(source.fd, other):
+                subject = overlay.subject(source.plan)
+                raise Refusal(
+                    f"{source.plan.role}-in-use", f"a mounted overlay uses the {source.plan.role}dir", subject
+                )
+
+
+def _in_use(directory: int, other: int) -> bool:
+    """Asks for an overlay that can't be: its workdir on another file system than its upperdir.
+
+    The kernel looks whether the upperdir is in use before it looks at that (ovl_get_upper, ovl_get_workdir): with
+    index=on EBUSY means in use, EINVAL free.
+    """
+    with closing(open_overlay_context()) as fs:
+        try:
+            set_string(fs, b"index", b"on")
+            for key, fd in ((b"lowerdir+", other), (b"upperdir", directory), (b"workdir", other)):
+                _set_directory(fs, key, fd)
+            create(fs)
+        except OSError as failure:
+            return failure.errno == errno.EBUSY
+    return False
+
+
+def _set_directory(fs: int, key: bytes, fd: int) -> None:
+    """By descriptor where this kernel takes one, else by a name that is its number."""
+    try:
+        set_fd(fs, key, fd)
+    except OSError as failure:
+        if failure.errno not in (errno.EINVAL, errno.EBADF):
+            raise
+        set_string(fs, key.rstrip(b"+"), b"/proc/self/fd/%d" % fd)
+
+
+def volatile_leftovers(overlay: OverlayPlan, opened: Sequence[Opened], accept: frozenset[str]) -> Accepted | None:
+    """Whether the workdir bears the mark of a volatile mount, with which the kernel refuses it.
+
+    Raises Refusal volatile-leftovers unless that is accepted.
+    """
+    work = next((source for source in opened if source.plan.role == "work"), None)
+    if work is None or not _marked(work.fd):
+        return None
+    subject = overlay.subject(work.plan)
+    what = "its volatile mount" if is_volatile(overlay.options) else "a volatile mount"
+    if "volatile-leftovers" not in accept:
+        raise Refusal("volatile-leftovers", f"the workdir bears the mark of {what}: data may be incomplete", subject)
+    return Accepted("volatile-leftovers", subject, f"the mark that {what} left in the workdir was removed")
+
+
+def _marked(work: int) -> bool:
+    try:
+        os.close(openat2(work, _MARK, os.O_PATH | os.O_NOFOLLOW, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS))
+    except OSError as failure:
+        if failure.errno in (errno.ENOENT, errno.ENOTDIR):
+            return False
+        raise
+    return True
+
+
+def remove_volatile_mark(opened: Sequence[Opened]) -> None:
+    """Remove the mark, the last thing before the superblock is created: only where that was accepted."""
+    work = next(source for source in opened if source.plan.role == "work")
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    with closing(openat2(work.fd, _MARK, flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as mark:
+        for name in os.listdir(mark):
+            os.rmdir(name, dir_fd=mark)
+    with closing(openat2(work.fd, b"work/incompat", flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as parent:
+        os.rmdir(b"volatile", dir_fd=parent)
+
+
+def put_volatile_mark_back(opened: Sequence[Opened]) -> None:
+    """The mark as the kernel makes it, where the superblock was not created after all."""
+    work = next(source for source in opened if source.plan.role == "work")
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    with closing(openat2(work.fd, b"work/incompat", flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as parent:
+        for name in (b"volatile", b"volatile/dirty"):
+            try:
+                os.mkdir(name, 0o700, dir_fd=parent)
+            except FileExistsError:
+                continue
+
+
+def refuse_if_stale(overlay: OverlayPlan, opened: Sequence[Opened]) -> None:
+    """Raises Refusal origin-stale where index or nfs_export would find the handles of layers that were moved."""
+    moved = next((source for source in opened if source.verdict.kind in ("moved", "unconfirmed")), None)
+    has_upper = any(source.plan.role == "upper" for source in opened)
+    for name in ("index", "nfs_export"):
+        if moved is not None and has_upper and value_of(overlay.options, name) == b"on":
+            message = (
+                f"{name}=on keeps file handles of the layers, and {moved.plan.name} was moved: {moved.verdict.detail}"
+            )
+            raise Refusal("origin-stale", message, overlay.subject(moved.plan))

@@ -1,0 +1,160 @@
+"""How a directory is reached in the caller's mount namespace: mounts as anchors, and lookups that stay below them."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..linux.files import (
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    RESOLVE_NO_XDEV,
+    openat2,
+)
+from ..linux.mountapi import OPEN_TREE_CLONE, open_tree
+from ..linux.syscall import AT_EMPTY_PATH, AT_RECURSIVE
+from ..plan.paths import relative
+from . import own
+from .look import Superblock, uuid_of_fd
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..linux.mounttable import Mount, MountTable
+
+DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+_PLAIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
+
+
+def open_below(anchor: int, path: bytes) -> int:
+    """An O_PATH descriptor of the directory at an absolute `path` below `anchor`, on the same mount.
+
+    No symbolic link is followed and no mount crossed. Raises OSError: EXDEV where a mount covers the path, ELOOP or
+    ENOTDIR where it leads through a link or ends on none but a directory.
+    """
+    return openat2(anchor, relative(path), DIRECTORY, resolve=_PLAIN)
+
+
+def clone_tree(fd: int) -> int:
+    """A detached copy of what `fd` is open on, without the mounts below it unless they are locked there."""
+    try:
+        return open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:
+            raise
+        return open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE)
+
+
+class Anchor:
+    """A directory, mostly a mount's root, below which sources are looked for.
+
+    superblock: the file system there. mount: its entry in the table, None for what is in no table. `fd` serves
+    lookups; `clone` is the same tree without the mounts on it, made at first use.
+    """
+
+    def __init__(self, fd: int, superblock: Superblock, mount: Mount | None) -> None:
+        self.fd = fd
+        self.superblock = superblock
+        self.mount = mount
+        self._clone: int | None = None
+
+    @property
+    def clone(self) -> int:
+        if self._clone is None:
+            self._clone = clone_tree(self.fd)
+        return self._clone
+
+    def drop_clone(self) -> None:
+        """The next use makes a new one: a way of layer setup may have used this one up."""
+        if self._clone is not None:
+            os.close(self._clone)
+            self._clone = None
+
+    def close(self) -> None:
+        os.close(self.fd)
+        self.drop_clone()
+
+
+class Namespace:
+    """The mounts of the caller's mount namespace and the anchors opened there. Use as a context manager."""
+
+    def __init__(self, *, unique_ids: bool) -> None:
+        self.table: MountTable = own.mount_table(unique_ids=unique_ids)
+        self._anchors: dict[int, Anchor | None] = {}
+        self._directories: dict[bytes, Anchor] = {}
+        self._by_device: dict[str, str | None] = {}
+        self._kept: list[Anchor] = []
+
+    def __enter__(self) -> Namespace:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        for anchor in self._all():
+            anchor.close()
+
+    def drop_clones(self) -> None:
+        """Those of all anchors."""
+        for anchor in self._all():
+            anchor.drop_clone()
+
+    def _all(self) -> list[Anchor]:
+        return [anchor for anchor in self._anchors.values() if anchor is not None] + [
+            *self._directories.values(),
+            *self._kept,
+        ]
+
+    def anchor(self, mount: Mount) -> Anchor | None:
+        """The root of a mount; None where another mount covers it, or it can't be opened."""
+        if mount.mount_id not in self._anchors:
+            self._anchors[mount.mount_id] = self._open_anchor(mount)
+        return self._anchors[mount.mount_id]
+
+    def _open_anchor(self, mount: Mount) -> Anchor | None:
+        try:
+            fd = _open_directory(mount.mount_point)
+        except OSError:
+            return None
+        if own.mount_id(fd) != mount.mount_id:
+            os.close(fd)
+            return None
+        return Anchor(fd, self._superblock(fd, mount), mount)
+
+    def keep(self, anchor: Anchor) -> Anchor:
+        """Take over an anchor that was made elsewhere, to be closed with the rest."""
+        self._kept.append(anchor)
+        return anchor
+
+    def directory(self, path: bytes) -> Anchor:
+        """Any directory that a user names. Raises OSError, KeyError where its mount is not in the table."""
+        if path not in self._directories:
+            fd = _open_directory(path)
+            mount = self.table.by_mount_id(own.mount_id(fd) or 0)
+            if mount is None:
+                os.close(fd)
+                raise KeyError(path)
+            self._directories[path] = Anchor(fd, self._superblock(fd, mount), mount)
+        return self._directories[path]
+
+    def _superblock(self, fd: int, mount: Mount) -> Superblock:
+        if mount.device not in self._by_device:
+            self._by_device[mount.device] = uuid_of_fd(fd)
+        return Superblock(mount.fs_type.decode(errors="replace"), mount.device, self._by_device[mount.device])
+
+    def by_uuid(self, uuid: str, fs_type: str) -> list[Mount]:
+        """Every mount of the file systems of that type that bear this UUID."""
+        found = []
+        for mount in self.table.entries:
+            if mount.fs_type.decode(errors="replace") != fs_type:
+                continue
+            anchor = self.anchor(mount)
+            if anchor is not None and anchor.superblock.uuid == uuid:
+                found.append(mount)
+        return found
+
+
+def _open_directory(path: bytes) -> int:
+    """Readable where permitted: handles and the UUID are asked of such a descriptor."""
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,0 +1,246 @@
+"""The order of a restore (DESIGN, How a stack is built again): nothing is seen until all that can fail has passed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+
+from ..errors import Refusal, from_oserror
+from ..linux.files import read_file
+from ..linux.mountapi import MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH, move_mount, umount2
+from ..linux.namespaces import namespace_inode
+from ..linux.syscall import closing
+from ..plan.make import make_plan
+from ..plan.records import Host
+from . import own
+from .attributes import set_after, set_before
+from .child import in_child
+from .find import Finder, close_all
+from .finished import check
+from .look import Superblock
+from .mounter import check_mounter, mounter_differs
+from .probe import (
+    put_volatile_mark_back,
+    refuse_if_in_use,
+    refuse_if_stale,
+    remove_volatile_mark,
+    volatile_leftovers,
+)
+from .reach import Anchor, Namespace, clone_tree
+from .result import Done, Result
+from .setups import ability, build
+from .target import open_target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..image.model import Image
+    from ..plan.records import MountPlan, OverlayPlan, Plan, Request
+    from .elsewhere import Elsewhere
+    from .find import Opened
+    from .result import Setup
+
+FORCED = "OVSI_SETUP"
+"""An environment variable for tests and benchmarks: the way of layer setup to use, whatever this kernel prefers."""
+
+
+def plan_for(image: Image, request: Request) -> Plan:
+    """The plan of a restore on this machine, nothing done yet. Raises Refusal as `make_plan`."""
+    return make_plan(image, request, Host(boot_id=read_file(b"/proc/sys/kernel/random/boot_id").strip().decode()))
+
+
+def restore(image: Image, request: Request, *, setup: Setup | None = None) -> Result:
+    """Build the mounts that the image describes (spec: The restorer).
+
+    `setup` forces a way of layer setup, as the environment variable OVSI_SETUP does. Raises Refusal; then nothing is
+    mounted, and nothing written but what the kernel writes to upper and work when it creates a superblock.
+    """
+    plan = plan_for(image, request)
+    forced = setup or _forced()
+    try:
+        with own.Held():
+            return _Restore(plan, forced).run() if plan.pid is None else _beside(plan.pid, plan, forced)
+    except OSError as failure:
+        raise from_oserror(failure) from failure
+
+
+def _beside(pid: int, plan: Plan, forced: Setup | None) -> Result:
+    """Restore in the mount namespace of a process, below its root: a child goes there.
+
+    It goes into the process's user namespace as well where the image's mounter was not in the caller's.
+    """
+    from .elsewhere import Elsewhere
+
+    home: Elsewhere | None = None
+    there: Elsewhere | None = None
+    try:
+        with closing(own.process()) as me, closing(_process(pid)) as process:
+            others = namespace_inode(process, "user") != own.user_namespace()
+            with_user = others and any(mounter_differs(overlay, plan.same_boot) for overlay in plan.overlays)
+            home, there = Elsewhere(me), Elsewhere(process, with_user=with_user)
+
+        def work() -> tuple[object, tuple[()]]:
+            there.enter()
+            return _Restore(plan, forced, home).run().packed(), ()
+
+        return Result.unpacked(in_child(work)[0])
+    except ProcessLookupError:
+        raise Refusal("no-such-process", "the process of --pid ended", str(pid)) from None
+    finally:
+        for elsewhere in (home, there):
+            if elsewhere is not None:
+                elsewhere.close()
+
+
+def _process(pid: int) -> int:
+    try:
+        return own.process_of(pid)
+    except FileNotFoundError:
+        raise Refusal("no-such-process", "no process has the number of --pid", str(pid)) from None
+
+
+def _forced() -> Setup | None:
+    word = os.environ.get(FORCED)
+    if word not in (None, "descriptor", "append", "page"):
+        raise Refusal("unsupported-kernel", f"{FORCED}={word}: not descriptor, append or page", FORCED)
+    return word  # type: ignore[return-value]  # one of the words
+
+
+class _Built:
+    """A finished overlay, still detached: a mount for each of its plan, and one of its root."""
+
+    def __init__(self, plan: OverlayPlan, setup: Setup, mounts: list[int]) -> None:
+        self.plan = plan
+        self.setup: Setup = setup
+        self.mounts = mounts[:-1]
+        self.root = mounts[-1]
+
+
+class _Restore:
+    """One restore under way, with every descriptor that must be closed at its end."""
+
+    def __init__(self, plan: Plan, forced: Setup | None, home: Elsewhere | None = None) -> None:
+        """`home` is where the caller was, if this process went elsewhere for the target."""
+        self.plan = plan
+        self.home = home
+        self.forced = forced
+        self.built: dict[str, _Built] = {}
+        self.targets: dict[bytes, int] = {}
+        self.committed: list[int] = []
+        self.done: list[Done] = []
+
+    def run(self) -> Result:
+        _allow_many_descriptors()
+        on_overlay = any(
+            source.filesystem is not None and source.filesystem.type == "overlay"
+            for overlay in self.plan.overlays
+            for source in overlay.sources
+        )
+        try:
+            self._open_targets()
+            with Namespace(unique_ids=on_overlay) as namespace:
+                self.finder = Finder(self.plan, namespace, self._inner, self.home)
+                for overlay in self.plan.overlays:
+                    if overlay.mounts:
+                        self._build(overlay)
+                self._commit_all()
+            notes = tuple(note for overlay in self.plan.overlays for note in overlay.notes)
+            return Result(tuple(self.done), tuple(self.finder.accepted), notes)
+        finally:
+            self._close()
+
+    def _open_targets(self) -> None:
+        """Those that exist before the restore; one below another's target is opened when that is there."""
+        targets = [mount.target for overlay in self.plan.overlays for mount in overlay.mounts]
+        for target in targets:
+            if not any(target.startswith(other.rstrip(b"/") + b"/") for other in targets):
+                if target in self.targets:
+                    raise Refusal("target-busy", "two mounts of the image have one mount point", target)
+                self.targets[target] = open_target(target)
+
+    def _inner(self, overlay_id: str) -> Anchor:
+        """An overlay that another one has as a layer."""
+        overlay = next(overlay for overlay in self.plan.overlays if overlay.id == overlay_id)
+        built = self.built.get(overlay_id) or self._build(overlay)
+        return Anchor(clone_tree(built.root), Superblock("overlay", "", None), None)
+
+    def _build(self, overlay: OverlayPlan) -> _Built:
+        if overlay.id in self.built:
+            return self.built[overlay.id]
+        finder = self.finder
+        met = [check_mounter(overlay, self.plan.same_boot, self.plan.accept)]
+        opened = finder.open_all(overlay)
+        trees: list[int] = []
+        try:
+            if any(source.plan.idmap is not None for source in opened):
+                from .idmapped import map_ids
+
+                trees = map_ids(overlay, opened)
+            refuse_if_stale(overlay, opened)
+            refuse_if_in_use(overlay, opened)
+            leftovers = volatile_leftovers(overlay, opened, self.plan.accept)
+            setup, shown, mounts = self._create(overlay, opened, leftovers is not None)
+            built = self.built[overlay.id] = _Built(overlay, setup, mounts)
+            for mount, planned in zip(built.mounts, overlay.mounts, strict=True):
+                set_before(mount, planned)
+            check(overlay, opened, shown, built.root, setup)
+        finally:
+            close_all(opened)
+            for tree in trees:
+                os.close(tree)
+            finder.namespace.drop_clones()
+        finder.accepted += [entry for entry in (*met, leftovers) if entry is not None]
+        return built
+
+    def _create(self, overlay: OverlayPlan, opened: list[Opened], marked: bool) -> tuple[Setup, list[bytes], list[int]]:
+        setup = self.forced or ability(opened)
+        if marked:
+            remove_volatile_mark(opened)
+        try:
+            try:
+                return setup, *build(overlay, opened, setup)
+            except OSError as failure:
+                detached = any(source.tree is not None for source in opened)
+                if self.forced or setup != "descriptor" or failure.errno != errno.EINVAL or not detached:
+                    raise
+                return "append", *build(overlay, opened, "append")  # a kernel that takes no detached tree as a layer
+        except OSError as failure:
+            if marked:
+                put_volatile_mark_back(opened)
+            from .explain import explain
+
+            raise explain(failure, overlay, opened) from failure
+
+    def _commit_all(self) -> None:
+        try:
+            for built in self.built.values():
+                for mount, planned in zip(built.mounts, built.plan.mounts, strict=True):
+                    self._commit(built, mount, planned)
+        except BaseException:
+            for mount in reversed(self.committed):
+                own.stand_among_descriptors()
+                umount2(b"%d" % mount, MNT_DETACH)
+            raise
+
+    def _commit(self, built: _Built, mount: int, planned: MountPlan) -> None:
+        target = self.targets.get(planned.target)
+        if target is None:
+            target = self.targets[planned.target] = open_target(planned.target)
+        move_mount(mount, b"", target, b"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+        self.committed.append(mount)
+        set_after(mount, planned)
+        self.done.append(Done(built.plan.id, planned.target, own.mount_id(mount), built.setup))
+
+    def _close(self) -> None:
+        for built in self.built.values():
+            for fd in (*built.mounts, built.root):
+                os.close(fd)
+        for fd in self.targets.values():
+            os.close(fd)
+
+
+def _allow_many_descriptors() -> None:
+    """A descriptor a source: as many as this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,91 @@
+"""The private mount namespace of a child in which a stack is put together, or looked at, before anyone sees it.
+
+What is attached there propagates nowhere and is gone with the child. A finished mount leaves it as a detached copy.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..errors import Refusal
+from ..linux.files import (
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    openat2,
+    stat_of_fd,
+)
+from ..linux.mountapi import (
+    MOVE_MOUNT_F_EMPTY_PATH,
+    MS_PRIVATE,
+    OPEN_TREE_CLONE,
+    create,
+    fsmount,
+    fsopen,
+    mount_setattr,
+    move_mount,
+    open_tree,
+)
+from ..linux.namespaces import CLONE_NEWNS, unshare
+from ..linux.statmount import OPT_ARRAY, SB_BASIC, statmount
+from ..linux.syscall import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, closing
+from ..plan.paths import relative
+from . import own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..plan.records import OverlayPlan
+    from .child import Outcome
+
+_BELOW = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS
+
+
+def enter_private_namespace() -> None:
+    """A copy of the mount namespace from which no mount event gets out."""
+    unshare(CLONE_NEWNS)
+    mount_setattr(AT_FDCWD, b"/", AT_RECURSIVE, propagation=MS_PRIVATE)
+
+
+def attach(tree: int, directory: int = AT_FDCWD, name: bytes = b"/") -> None:
+    """Attach a detached tree."""
+    move_mount(tree, b"", directory, name, MOVE_MOUNT_F_EMPTY_PATH)
+
+
+def new_tmpfs() -> int:
+    """An empty tmpfs, detached."""
+    with closing(fsopen(b"tmpfs")) as fs:
+        create(fs)
+        return fsmount(fs)
+
+
+def bring_out(overlay: OverlayPlan, mount: int) -> Outcome:
+    """An attached overlay's options as the kernel shows them, a detached copy a planned mount, one of its root."""
+    roots = [planned.root for planned in overlay.mounts] + [b"/"]
+    return shown_options(mount), [_copy(overlay, mount, root) for root in roots]
+
+
+def shown_options(mount: int) -> list[bytes]:
+    """The superblock's options, each without octal escapes, of an attached mount."""
+    unique_id = stat_of_fd(mount).unique_mount_id
+    if unique_id is not None:
+        try:
+            options = statmount(unique_id, OPT_ARRAY | SB_BASIC).option_array
+        except OSError:
+            options = None
+        if options is not None:
+            return list(options)
+    entry = own.mount_table(unique_ids=False).by_mount_id(own.mount_id(mount) or 0)
+    if entry is None:
+        raise OSError(errno.ENOENT, "mountinfo does not show the new overlay")
+    return list(entry.options)
+
+
+def _copy(overlay: OverlayPlan, mount: int, root: bytes) -> int:
+    if root == b"/":
+        return open_tree(mount, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
+    try:
+        with closing(openat2(mount, relative(root), os.O_PATH | os.O_NOFOLLOW, resolve=_BELOW)) as inside:
+            return open_tree(inside, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
+    except FileNotFoundError:
+        raise Refusal("source-missing", f"overlay {overlay.id} has no {root!r} to be mounted", root) from None
