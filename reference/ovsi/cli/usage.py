@@ -1,0 +1,82 @@
+"""Help, made from the table of `commands`."""
+
+from __future__ import annotations
+
+from .commands import COMMANDS, Command, Option
+
+_WIDTH = 78
+_INDENT = 27
+
+
+def of_program() -> str:
+    """What `ovsi --help` prints."""
+    rows = [_row(f"  {command.name}", command.summary) for command in COMMANDS.values()]
+    return "\n".join(
+        [
+            "ovsi: which directories an overlayfs mount is made of, and the same mount again",
+            "",
+            "usage: ovsi COMMAND [OPTION]...",
+            "",
+            *rows,
+            "",
+            "`ovsi COMMAND --help` says more, with examples; `ovsi --version` which version this is.",
+            "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 dumped with sources that fall short.",
+            "",
+        ]
+    )
+
+
+def of_command(command: Command) -> str:
+    """What `ovsi COMMAND --help` prints."""
+    lines = [f"ovsi {command.name}: {command.summary}", "", *_synopsis(command)]
+    if command.operand or command.options:
+        lines.append("")
+    if command.operand:
+        lines.append(_row(f"  {command.operand.name}", command.operand.meaning))
+    lines += [_row(f"  {_word(option)}", option.meaning) for option in command.options]
+    if command.notes:
+        lines += ["", *_wrapped(command.notes, _WIDTH)]
+    if command.examples:
+        lines += ["", "examples:"]
+        lines += [f"  {words}\n      {meaning}" for words, meaning in command.examples]
+    return "\n".join([*lines, ""])
+
+
+def _synopsis(command: Command) -> list[str]:
+    words = []
+    choice = [option for option in command.options if option.name in command.one_of]
+    for option in command.options:
+        if option in choice:
+            if option is choice[0]:
+                words.append(f"({' | '.join(map(_word, choice))})")
+        else:
+            words.append(_word(option) if option.required else f"[{_word(option)}]{'...' if option.many else ''}")
+    if command.operand:
+        words.append(f"[{command.operand.name}]")
+    start = f"usage: ovsi {command.name} "
+    lines = [start]
+    for word in words:
+        if len(lines[-1]) + len(word) > _WIDTH and lines[-1].strip():
+            lines.append(" " * len(start))
+        lines[-1] += f"{word} "
+    return [line.rstrip() for line in lines]
+
+
+def _word(option: Option) -> str:
+    return f"--{option.name} {option.metavar}".rstrip()
+
+
+def _row(name: str, meaning: str) -> str:
+    lines = _wrapped(meaning, _WIDTH - _INDENT)
+    if len(name) >= _INDENT - 1:
+        lines.insert(0, "")
+    return "\n".join([(name.ljust(_INDENT) + lines[0]).rstrip(), *(" " * _INDENT + line for line in lines[1:])])
+
+
+def _wrapped(words: str, width: int) -> list[str]:
+    lines = [""]
+    for word in words.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".lstrip()
+    return lines
