@@ -1,0 +1,1 @@
+"""The conformance suite of Overlay Source Image: `pytest conformance --impl=<cmd>`."""

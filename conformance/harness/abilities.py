@@ -1,0 +1,69 @@
+"""What this machine lets the suite do. Probed by trying, never by comparing versions."""
+
+import os
+from collections.abc import Callable
+from functools import cache
+
+from . import probes
+from .agent import Surroundings, World
+from .sandbox import Sandbox, SandboxError, real_root, why_no_sandbox
+from .stack import Vantage
+
+
+def surroundings(vantage: Vantage, owner: str = "vantage") -> Surroundings:
+    """The sandbox for a vantage: with a user namespace of its own, but not where real root looks from outside."""
+    return Surroundings(
+        user_namespace=vantage is Vantage.INSIDE or owner == "user namespace", pid_namespace=_own_processes()
+    )
+
+
+@cache
+def _own_processes() -> bool:
+    """Whether a sandbox may have a /proc of its own (not below a masked one, as in some containers)."""
+    return why_no_sandbox(Surroundings(user_namespace=True, pid_namespace=True)) is None
+
+
+@cache
+def why_not(vantage: Vantage) -> str | None:
+    """Why a vantage can't be taken here; None where it can."""
+    if vantage is Vantage.OUTSIDE and not real_root():
+        return "the outside vantage needs real root in the initial user namespace"
+    return why_no_sandbox(surroundings(vantage))
+
+
+_PROBES: dict[str, tuple[str, Callable[[World], None]]] = {
+    "user-xattrs": ("user xattrs on tmpfs (Linux 6.6)", probes.user_xattrs),
+    "append": ("fsconfig lowerdir+= (Linux 6.8)", probes.append),
+    "descriptor": ("fsconfig layers by descriptor (Linux 6.13)", probes.descriptor),
+}
+
+
+@cache
+def lacking(name: str) -> str | None:
+    """What is missing of the ability `name`; None where it is there."""
+    text, probe = _PROBES[name]
+    try:
+        with Sandbox(surroundings(Vantage.INSIDE)) as sandbox:
+            sandbox.do(probe)
+            return None
+    except SandboxError as error:
+        return f"{text}: {str(error).splitlines()[0]}"
+
+
+@cache
+def introspection() -> bool:
+    """Whether kernel structures can be read here by those who may: BTF, bpf(2), no confidentiality lockdown."""
+    if not real_root() or not os.path.exists("/sys/kernel/btf/vmlinux"):
+        return False
+    try:
+        with open("/sys/kernel/security/lockdown") as file:
+            return "[confidentiality]" not in file.read()
+    except OSError:
+        return True
+
+
+def table() -> dict[str, str | None]:
+    """Every ability: what is missing of it, or None."""
+    found = {f"vantage-{vantage.value}": why_not(vantage) for vantage in Vantage}
+    found |= {name: lacking(name) for name in _PROBES} if found["vantage-inside"] is None else {}
+    return found | {"introspection": None if introspection() else "needs real root, BTF and bpf(2)"}

@@ -1,0 +1,89 @@
+"""Run one command the way the specification says: on both sides of a sandbox's wall, this is the only way."""
+
+import os
+import resource
+import select
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+OUTPUT_LIMIT = 256 << 20
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a command. `code` is None where it was killed for taking too long; negative: died of that signal.
+
+    `lingering`: it left processes of its group behind.
+    """
+
+    argv: tuple[bytes, ...]
+    code: int | None
+    stdout: bytes
+    stderr: bytes
+    absent: bool = False
+    lingering: bool = False
+
+
+def contract_environment() -> dict[bytes, bytes]:
+    return {**os.environb, b"LC_ALL": b"C.UTF-8"}
+
+
+def run(argv: Sequence[bytes], limit: float, pass_fds: Sequence[int] = ()) -> Ran:
+    """Run `argv` with an empty stdin, cwd /, LC_ALL=C.UTF-8 and `limit` seconds; its process group does not outlive it.
+
+    Output goes to memory files, so that a child that lingers with an open descriptor can't hold the caller up.
+    """
+    out, err = os.memfd_create("stdout"), os.memfd_create("stderr")
+    try:
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            cwd="/",
+            env=contract_environment(),
+            start_new_session=True,
+            pass_fds=pass_fds,
+            preexec_fn=_limit_output,
+        )
+        code = _wait(process, limit)
+        lingering = _end_group(process.pid)
+        return Ran(tuple(argv), code, _content(out), _content(err), lingering=lingering)
+    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+        return Ran(tuple(argv), 127, b"", str(error).encode(), absent=True)
+    finally:
+        os.close(out)
+        os.close(err)
+
+
+def _limit_output() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_LIMIT, OUTPUT_LIMIT))
+
+
+def _wait(process: subprocess.Popen[bytes], limit: float) -> int | None:
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        ended = bool(poll.poll(limit * 1000))
+    finally:
+        os.close(pidfd)
+    if not ended:
+        _end_group(process.pid)
+    code = process.wait()
+    return code if ended else None
+
+
+def _end_group(group: int) -> bool:
+    """Kill what is left of a process group; whether there was anything."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+        return True
+    return False
+
+
+def _content(descriptor: int) -> bytes:
+    return os.pread(descriptor, os.fstat(descriptor).st_size, 0)

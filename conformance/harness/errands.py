@@ -1,0 +1,81 @@
+"""Things that tests have done inside a sandbox between two calls of an implementation."""
+
+import os
+import shutil
+
+from . import builder, kernel, steps
+from .agent import World
+from .stack import Stack
+
+
+def replace_by_lookalike(world: World, stack: Stack, label: str) -> None:
+    """Remove a source for good; another directory of the same name and names takes its place."""
+    remove(world, stack, label)
+    source = dict(stack.sources())[label]
+    steps.lookalike(stack, label, source, stack.place(source))
+
+
+def remove(world: World, stack: Stack, label: str) -> None:
+    shutil.rmtree(stack.place(dict(stack.sources())[label]))
+
+
+def lookalikes_at(world: World, stack: Stack, directory: bytes) -> None:
+    """Every source's look-alike, at its path below `directory`."""
+    for label, source in stack.sources():
+        steps.lookalike(stack, label, source, directory + source.path)
+
+
+def bind(world: World, source: bytes, target: bytes) -> None:
+    os.makedirs(target, exist_ok=True)
+    kernel.mount(source, target, flags=kernel.MS_BIND)
+
+
+def unmount(world: World, point: bytes) -> None:
+    kernel.umount(point, kernel.MNT_DETACH)
+
+
+def link(world: World, target: bytes, place: bytes) -> None:
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    os.symlink(target, place)
+
+
+def mount_plain_overlay(world: World, at: bytes) -> None:
+    """Mount an overlay of two new directories."""
+    for name in (b"/second/a", b"/second/b"):
+        os.makedirs(name)
+    kernel.mount(b"overlay", at, b"overlay", data=b"lowerdir=/second/a:/second/b")
+
+
+def leave_volatile_mark(world: World) -> None:
+    """Mount an overlay as volatile and unmount it: overlayfs marks the work directory."""
+    names = {name: b"/proc/self/fd/%d" % world.held[name] for name in ("upper", "lower/0", "work")}
+    words = (b"volatile", b"lowerdir=" + names["lower/0"], b"upperdir=" + names["upper"], b"workdir=" + names["work"])
+    os.makedirs(b"/m/volatile")
+    kernel.mount(b"overlay", b"/m/volatile", b"overlay", data=b",".join(words))
+    kernel.umount(b"/m/volatile")
+
+
+def mount_overlay_on_overlay(world: World, inner: bytes, at: bytes) -> None:
+    """Mount an overlay whose upper lowerdir is a directory of the overlay at `inner`."""
+    os.makedirs(b"/second/below")
+    os.makedirs(at)
+    kernel.mount(b"overlay", at, b"overlay", data=b"lowerdir=" + inner + b"/merged:/second/below")
+
+
+def mount_tmpfs(world: World, at: bytes) -> None:
+    builder.mount_filesystem(at)
+
+
+def open_pipe(world: World, path: bytes) -> int:
+    """Make a pipe with a name, and open it for reading."""
+    os.mkfifo(path)
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+def drain(world: World, descriptor: int) -> bytes:
+    """Everything that was written to a pipe whose writers are gone."""
+    parts = []
+    while part := os.read(descriptor, 1 << 20):
+        parts.append(part)
+    os.close(descriptor)
+    return b"".join(parts)

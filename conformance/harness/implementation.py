@@ -1,0 +1,127 @@
+"""The implementation under test: how it is run, what its exits mean, what it claims."""
+
+import json
+import os
+import shlex
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from . import command, files
+from .command import Ran
+from .sandbox import Sandbox
+from .schemas import errors_by
+from .verdict import Errored, Finding
+
+GIVE_UP_AFTER = 3
+"""Time-outs after which nothing more is attempted."""
+
+
+class Outcome(Enum):
+    DONE = "done (exit 0)"
+    INCOMPLETE = "incomplete (exit 3)"
+    REFUSED = "refused (exit 1, with an error object)"
+    USAGE = "wrong usage (exit 2)"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a call of the implementation came to; `error` is its error object where it refused."""
+
+    outcome: Outcome
+    ran: Ran
+    error: dict[str, Any] | None = None
+    why: str = ""
+
+    @property
+    def category(self) -> str | None:
+        return self.error["category"] if self.error else None
+
+    def __str__(self) -> str:
+        if self.error:
+            return f"refused: {self.category}/{self.error['code']}: {self.error['message']}"
+        tail = self.ran.stderr.decode("utf-8", "backslashreplace").strip()[-2000:]
+        return (self.why or self.outcome.value) + (
+            f"; stderr: {tail}" if tail and self.outcome is Outcome.CRASHED else ""
+        )
+
+
+def classify(ran: Ran, subcommand: bytes) -> Answer:
+    """Which of the contract's exits this is; everything that is none of them is a crash."""
+    if ran.absent:
+        return Answer(Outcome.CRASHED, ran, why=f"there is no such command: {ran.stderr.decode(errors='replace')}")
+    if ran.code is None:
+        return Answer(Outcome.CRASHED, ran, why="did not end within the time limit")
+    if ran.code < 0:
+        return Answer(Outcome.CRASHED, ran, why=f"died of signal {-ran.code}")
+    if ran.code == 3 and subcommand == b"dump":
+        return Answer(Outcome.INCOMPLETE, ran)
+    if ran.code in (0, 2):
+        return Answer(Outcome.DONE if ran.code == 0 else Outcome.USAGE, ran)
+    if ran.code == 1:
+        error, fault = error_object(ran.stderr)
+        return (
+            Answer(Outcome.REFUSED, ran, error) if error else Answer(Outcome.CRASHED, ran, why=f"exit 1, but {fault}")
+        )
+    return Answer(Outcome.CRASHED, ran, why=f"exit {ran.code} means nothing here")
+
+
+def error_object(stderr: bytes) -> tuple[dict[str, Any] | None, str]:
+    """The error object on the last non-empty line, or why there is none."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    if not lines:
+        return None, "standard error is empty"
+    try:
+        found = json.loads(lines[-1].decode())
+    except ValueError:
+        return None, f"the last line of standard error is no JSON object: {lines[-1][-300:].decode(errors='replace')}"
+    faults = errors_by("error", found)
+    return (None, f"the error object is not valid: {faults[0]}") if faults else (found, "")
+
+
+class Implementation:
+    """`<cmd>`. Where a sandbox is given a call runs inside it, else in the suite's own surroundings."""
+
+    def __init__(self, text: str, limit: float) -> None:
+        self.words = [os.fsencode(_from_here(word)) for word in shlex.split(text)]
+        self.limit = limit
+        self.timeouts = 0
+
+    def call(self, *arguments: bytes, within: Sandbox | None = None) -> Answer:
+        if self.timeouts >= GIVE_UP_AFTER:
+            raise Errored(
+                f"not attempted: the implementation timed out {self.timeouts} times", [_contract("time-outs")]
+            )
+        argv = [*self.words, *arguments]
+        ran = within.do(files.execute, argv, self.limit) if within else command.run(argv, self.limit)
+        self.timeouts += ran.code is None
+        return classify(ran, arguments[0])
+
+    def info(self) -> dict[str, Any]:
+        """Its claims; raises Errored where `info` does not keep its contract."""
+        answer = self.call(b"info")
+        if answer.outcome is not Outcome.DONE:
+            raise Errored(f"`info` gives no claims: {answer}", [Finding("OVSI-CLI-001", "info", "exit 0", str(answer))])
+        fault = "it is no JSON document"
+        try:
+            found = json.loads(answer.ran.stdout.decode())
+        except ValueError:
+            pass
+        else:
+            faults = errors_by("info", found)
+            if not faults:
+                return dict(found)
+            fault = faults[0]
+        finding = Finding("OVSI-CLI-001", "info", "a document that satisfies the info schema", fault)
+        raise Errored(f"`info` gives no claims: {fault}", [finding])
+
+
+def _from_here(word: str) -> str:
+    """A relative path to an existing file, made absolute: calls are made from `/`."""
+    relative = "/" in word and not word.startswith(("/", "-"))
+    return os.path.abspath(word) if relative and os.path.exists(word) else word
+
+
+def _contract(got: str) -> Finding:
+    return Finding("OVSI-CLI-004", "the command line", "an exit that the contract knows", got)

@@ -1,0 +1,1 @@
+"""Judges: pure functions from an observation to findings."""

@@ -1,0 +1,153 @@
+"""Faithfulness: what the kernel shows to everyone is in the image, as it is."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .. import options
+from ..imagecheck import Json, entry, raw, sources
+from ..observation import Observation
+from ..stack import Vantage
+from ..truth import SourceTruth
+from ..verdict import Finding
+
+IDS = (
+    *(f"OVSI-DUMP-{n:03}" for n in (12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 25, 28)),
+    *("OVSI-EQV-002", "OVSI-EQV-003", "OVSI-ID-005"),
+)
+KNOWN = {
+    *("default_permissions", "redirect_dir", "index", "uuid", "nfs_export"),
+    *("xino", "metacopy", "volatile", "fsync", "userxattr", "verity"),
+}
+LONG_LINE = 4096
+_XINO = (b"on", b"auto", b"off")
+"""Where xino is not shown it means nothing: the default is as good as what was asked for."""
+
+
+def judge(seen: Observation) -> Iterator[Finding]:
+    yield from _host(seen)
+    yield from _sources(seen)
+    yield from _shown(seen)
+    yield from _options(seen)
+    yield from _mounts(seen)
+    yield from _tables(seen)
+
+
+def _host(seen: Observation) -> Iterator[Finding]:
+    true = {
+        "kernelRelease": os.uname().release,
+        "bootId": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+    }
+    if seen.image["host"] != seen.image["host"] | true:
+        yield Finding("OVSI-DUMP-025", "host", str(true), str(seen.image["host"]))
+    namespace = seen.image.get("namespace")
+    if namespace and namespace["inode"] != str(seen.truth.namespace):
+        yield Finding("OVSI-DUMP-025", "namespace", str(seen.truth.namespace), namespace["inode"])
+
+
+def _sources(seen: Observation) -> Iterator[Finding]:
+    stated = dict(sources(seen.overlay))
+    long = len(seen.truth.target.super_options) > LONG_LINE
+    for truth in seen.truth.sources:
+        if truth.label not in stated:
+            requirement = "OVSI-DUMP-013" if truth.label == "work" else "OVSI-DUMP-019" if long else "OVSI-DUMP-012"
+            yield Finding(requirement, truth.label, "described", "not in the image")
+            continue
+        declared = stated[truth.label]["declared"]
+        told = None if declared is None else raw(declared)
+        if told != truth.declared:
+            yield Finding("OVSI-DUMP-014", f"{truth.label}: declared", repr(truth.declared), repr(told))
+        yield from _unknown(seen, truth, stated[truth.label])
+
+
+def _unknown(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
+    """What could not be established is null; absent says that there is none."""
+    if seen.vantage is Vantage.INSIDE and truth.role != "work" and stated.get("idmap", "absent") == "absent":
+        expected = "null: only the kernel's own structures show it"
+        yield Finding("OVSI-DUMP-028", f"{truth.label}: idmap", expected, "absent: there is none")
+    identity = stated.get("identity")
+    if identity and truth.generation is not None and "generation" not in identity:
+        expected = "known, or null: its file system has generations"
+        yield Finding("OVSI-DUMP-028", f"{truth.label}: generation", expected, "absent: there is none")
+
+
+def _shown(seen: Observation) -> Iterator[Finding]:
+    told = raw(seen.overlay["shownOptions"])
+    true = seen.truth.target.super_options
+    if told != true:
+        yield Finding("OVSI-DUMP-015", "shownOptions", _short(true), _short(told))
+
+
+def _short(data: bytes) -> str:
+    return repr(data) if len(data) < 400 else f"{data[:200]!r}… ({len(data)} bytes)"
+
+
+def _options(seen: Observation) -> Iterator[Finding]:
+    told = {option["name"]: option["value"] for option in seen.overlay["options"]}
+    for name in told:
+        if name in options.LAYER_NAMES | options.SHOWN_ONLY:
+            yield Finding("OVSI-DUMP-018", "options", "no name of a layer, nothing that kernels show only", name)
+    for name, value in options.effective(seen.truth.target).items():
+        got = _value(told[name]) if name in told else b"not stated"
+        if got != value and not (name == "xino" and got in _XINO and name not in options.shown(seen.truth.target)):
+            requirement = "OVSI-DUMP-016" if name in KNOWN else "OVSI-DUMP-017"
+            yield Finding(requirement, f"options: {name}", repr(value), repr(got))
+
+
+def _value(value: str | Json | None) -> bytes | None:
+    return None if value is None else raw(value)
+
+
+def _mounts(seen: Observation) -> Iterator[Finding]:
+    true = seen.truth.own_mounts
+    listed = [entry(seen.image["mounts"], name) for name in seen.overlay["mounts"]]
+    numbers = [mount["mountId"] for mount in listed if mount]
+    expected = [mount.id for mount in true]
+    if sorted(numbers) != sorted(expected):
+        yield Finding("OVSI-DUMP-021", "mounts of the overlay", str(expected), str(numbers))
+    elif numbers != expected:
+        yield Finding("OVSI-EQV-002", "mounts of the overlay, in order", str(expected), str(numbers))
+    if seen.truth.target.id not in numbers:
+        yield Finding("OVSI-EQV-003", "overlays[0]", "the overlay asked for", f"mounts {numbers}")
+    for mount in seen.image["mounts"]:
+        if "namespace" not in mount:
+            yield from _mount(seen, mount)
+    flags = seen.truth.target.flags
+    if sorted(seen.overlay["superblockFlags"]) != sorted(flags):
+        yield Finding("OVSI-DUMP-022", "superblockFlags", str(flags), str(seen.overlay["superblockFlags"]))
+
+
+def _mount(seen: Observation, stated: Json) -> Iterator[Finding]:
+    subject = f"mount {stated['mountId']}"
+    true = seen.truth.mount(stated["mountId"])
+    if true is None:
+        yield Finding("OVSI-DUMP-021", subject, "a mount of this namespace", "there is none")
+        return
+    names = {"root": raw(stated["root"]), "mountPoint": raw(stated["mountPoint"])}
+    for name, value in {"root": true.root, "mountPoint": true.point}.items():
+        if names[name] != value:
+            yield Finding("OVSI-DUMP-020", f"{subject}: {name}", repr(value), repr(names[name]))
+    told = stated.get("attributes")
+    if told is not None and sorted(told) != sorted(true.attributes):
+        yield Finding("OVSI-DUMP-022", f"{subject}: attributes", str(true.attributes), str(told))
+    words = {"shared": "peerGroup", "master": "master", "propagate_from": "propagateFrom", "unbindable": "unbindable"}
+    propagation = {words[name]: True if name == "unbindable" else number for name, number in true.propagation}
+    if "propagation" in stated and stated["propagation"] != propagation:
+        yield Finding("OVSI-DUMP-022", f"{subject}: propagation", str(propagation), str(stated["propagation"]))
+    if "uniqueId" in stated and true.unique is not None and stated["uniqueId"] != str(true.unique):
+        yield Finding("OVSI-DUMP-020", f"{subject}: uniqueId", str(true.unique), stated["uniqueId"])
+    if stated.get("parentId", true.parent) != true.parent:
+        yield Finding("OVSI-DUMP-020", f"{subject}: parentId", str(true.parent), str(stated["parentId"]))
+
+
+def _tables(seen: Observation) -> Iterator[Finding]:
+    devices = [filesystem["device"] for filesystem in seen.image["filesystems"]]
+    for device in sorted({device for device in devices if devices.count(device) > 1}):
+        yield Finding("OVSI-DUMP-023", "filesystems", "each superblock once", f"{device} {devices.count(device)} times")
+    shown = {mount.device for mount in seen.truth.mounts} | {source.device for source in seen.truth.sources}
+    for device in devices:
+        if device not in shown:
+            yield Finding("OVSI-ID-005", "filesystems: device", "one that mountinfo shows", device)
+    own = entry(seen.image["filesystems"], seen.overlay["filesystem"])
+    if own and own["device"] != seen.truth.target.device:
+        yield Finding("OVSI-ID-005", "the overlay's device", seen.truth.target.device, own["device"])

@@ -1,0 +1,133 @@
+"""What was restored is what the image says: the same directories in the same order, the same options, nothing else."""
+
+import json
+from collections.abc import Iterator
+
+from .. import options
+from ..builder import entries_of
+from ..content import merged, text
+from ..implementation import Outcome
+from ..mounts import Mount
+from ..restoration import Restoration
+from ..scene import RESTORED
+from ..schemas import errors_by
+from ..snapshot import Entry, Listing, differences
+from ..steps import DECOY
+from ..verdict import Finding
+
+IDS = (
+    *(f"OVSI-REST-{n:03}" for n in (1, 6, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 23, 27, 28)),
+    *("OVSI-CLI-004", "OVSI-CLI-020"),
+)
+RESIDUE = frozenset(f"{kind}.overlay.{name}" for kind in ("trusted", "user") for name in ("uuid", "origin"))
+
+
+def judge(seen: Restoration) -> Iterator[Finding]:
+    if seen.answer.outcome is not Outcome.DONE:
+        deep = len(seen.truth.sources) > 100
+        requirement = (
+            "OVSI-CLI-004" if seen.answer.outcome is Outcome.CRASHED else "OVSI-REST-013" if deep else "OVSI-REST-012"
+        )
+        yield Finding(requirement, "restore", "done (exit 0)", str(seen.answer))
+    elif seen.mount is None:
+        yield Finding(
+            "OVSI-REST-012", "restore", f"an overlay at {RESTORED.decode()}", "exit 0, and nothing is mounted there"
+        )
+    if seen.mount is None:
+        return
+    yield from _served(seen)
+    yield from _landed(seen)
+    yield from _mounted(seen, seen.mount)
+    yield from nothing_else(seen)
+    yield from residue(seen)
+    yield from _result(seen)
+
+
+def _served(seen: Restoration) -> Iterator[Finding]:
+    """Which directory serves what: by contents that no decoy shares."""
+    layers = [(label, entries_of(label, source)) for label, source in seen.stack.sources() if label != "work"]
+    expected = {
+        path: None if served is None else text(*served, seen.truth.nonce) for path, served in merged(layers).items()
+    }
+    for path in sorted(expected.keys() | seen.shown.keys()):
+        want, got = expected.get(path, b"nothing"), seen.shown.get(path, b"nothing")
+        if want != got:
+            decoy = got is not None and DECOY.encode() in got
+            yield Finding(
+                "OVSI-REST-001" if decoy else "OVSI-REST-012", f"read {path!r} in the mount", repr(want), repr(got)
+            )
+
+
+def _landed(seen: Restoration) -> Iterator[Finding]:
+    has_upper = any(source.role == "upper" for source in seen.truth.sources)
+    writable = has_upper and "ro" not in {*seen.truth.target.attributes, *seen.truth.target.flags}
+    want = ("upper",) if writable else ()
+    if seen.landing and seen.landing.labels != want:
+        got = seen.landing.refused or f"in {seen.landing.labels or 'no source'}"
+        yield Finding("OVSI-REST-016", "a write to the mount", f"lands in {want or 'nothing'}", got)
+    if has_upper and b"work" not in {path.split(b"/")[0] for path in seen.after.sources["work"]}:
+        yield Finding("OVSI-REST-017", "the work directory", "is used: overlayfs makes `work` in it", "it is not there")
+
+
+def _mounted(seen: Restoration, mount: Mount) -> Iterator[Finding]:
+    true = seen.truth.target
+    want, got = options.effective(true), options.effective(mount)
+    for name in sorted(want.keys() | got.keys()):
+        if want.get(name) != got.get(name) and name in want:
+            yield Finding("OVSI-REST-014", f"option {name}", repr(want[name]), repr(got.get(name, "not in effect")))
+    for name, old, new in (
+        ("attributes", true.attributes, mount.attributes),
+        ("superblock flags", true.flags, mount.flags),
+    ):
+        if sorted(old) != sorted(new):
+            yield Finding("OVSI-REST-018", name, str(old), str(new))
+    kinds = [sorted(name for name, _ in each.propagation) for each in (true, mount)]
+    if kinds[0] != kinds[1]:
+        yield Finding("OVSI-REST-019", "propagation", str(kinds[0] or "private"), str(kinds[1] or "private"))
+    if mount.root != true.root:
+        yield Finding("OVSI-REST-020", "root of the mount", repr(true.root), repr(mount.root))
+
+
+def nothing_else(seen: Restoration) -> Iterator[Finding]:
+    """No mount but the one asked for, in the sandbox and in the caller's namespace."""
+    old, new = set(seen.before.mounts.split(b"\n")), set(seen.after.mounts.split(b"\n"))
+    asked = b" %d " % seen.mount.id if seen.mount else b"\0"
+    for line in [*(old - new), *(line for line in new - old if asked not in b" " + line[:12])]:
+        yield Finding(
+            "OVSI-REST-021", "mount table", "no change but the mount asked for", line.decode(errors="replace")
+        )
+    devices = {source.device for source in seen.truth.sources} | ({seen.mount.device} if seen.mount else set())
+    for mount in seen.own_after:
+        if mount.device in devices and mount not in seen.own_before:
+            yield Finding("OVSI-REST-021", "the caller's mount table", "no new mount", str(mount))
+
+
+def residue(seen: Restoration) -> Iterator[Finding]:
+    """Only what the kernel itself writes when it creates a superblock."""
+    for label, before in seen.before.sources.items():
+        kept_before, kept_after = (_without_residue(label, listing) for listing in (before, seen.after.sources[label]))
+        for line in differences(kept_before, kept_after):
+            yield Finding("OVSI-REST-023", label, "unchanged, but for the residue that the specification lists", line)
+
+
+def _without_residue(label: str, listing: Listing) -> Listing:
+    if label == "work":
+        kept = {path: entry for path, entry in listing.items() if path.split(b"/")[0] not in (b"work", b"index")}
+        return {path: _timeless(entry) if path == b"." else entry for path, entry in kept.items()}
+    if label == "upper":
+        return {path: _timeless(entry) if path == b"." else entry for path, entry in listing.items()}
+    return listing
+
+
+def _timeless(entry: Entry) -> Entry:
+    xattrs = tuple(pair for pair in entry.xattrs if pair[0] not in RESIDUE)
+    return Entry(**{**vars(entry), "modified": 0, "changed": 0, "links": 0, "size": 0, "xattrs": xattrs})
+
+
+def _result(seen: Restoration) -> Iterator[Finding]:
+    try:
+        faults = errors_by("result", json.loads(seen.result or b""))
+    except ValueError:
+        faults = ["no JSON document"]
+    for fault in faults:
+        yield Finding("OVSI-REST-028", "the result", "a document that satisfies the result schema", fault)

@@ -1,0 +1,69 @@
+"""Read a mount itself: what it shows, where a write lands. Runs inside a sandbox."""
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+
+from . import builder, kernel, mounts, snapshot
+from .agent import World
+from .mounts import Mount
+
+Shown = dict[bytes, bytes | None]
+"""Path -> content of the file, None for a directory."""
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Where a write through a mount was found: labels of sources that hold the new file. `refused`: why it failed."""
+
+    labels: tuple[str, ...]
+    refused: str = ""
+
+
+def read(world: World, at: bytes) -> Shown:
+    """Everything that the mount at `at` shows."""
+    found: Shown = {}
+    for directory, names, files in os.walk(at):
+        below = os.path.relpath(directory, at)
+        for name in (*names, *files):
+            path = os.path.normpath(os.path.join(below, name))
+            full = os.path.join(directory, name)
+            regular = stat.S_ISREG(os.lstat(full).st_mode)
+            found[path] = snapshot.content(full, os.lstat(full).st_mode) if regular else None
+    return found
+
+
+def write(world: World, at: bytes, name: bytes, content: bytes) -> Landing:
+    """Write a file through the mount; see, by descriptors held since before, which source it landed in."""
+    try:
+        with open(os.path.join(at, name), "wb") as file:
+            file.write(content)
+    except OSError as error:
+        return Landing((), str(error))
+    return Landing(tuple(label for label, held in world.held.items() if _holds(held, name, content)))
+
+
+def _holds(directory: int, name: bytes, content: bytes) -> bool:
+    try:
+        with open(os.open(name, os.O_RDONLY, dir_fd=directory), "rb") as file:
+            return file.read() == content
+    except OSError:
+        return False
+
+
+def table(world: World) -> list[Mount]:
+    return [builder.with_unique_id(mount) for mount in mounts.table()]
+
+
+def unmount(world: World, points: list[bytes]) -> None:
+    """Unmount what is on top at each of these."""
+    for point in points:
+        kernel.umount(point)
+
+
+def clean_work(world: World) -> None:
+    """Remove what overlayfs left in the work directory, so that it tells when it is used again."""
+    if "work" in world.held:
+        with suppress(FileNotFoundError):
+            os.rmdir(b"work", dir_fd=world.held["work"])

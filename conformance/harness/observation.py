@@ -1,0 +1,84 @@
+"""Have an implementation dump a stack, and keep all that the judges want to know. Data only: the sandbox is gone."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from . import files, imagecheck
+from .imagecheck import Json
+from .implementation import Answer, Implementation, Outcome
+from .scene import Scene
+from .snapshot import Snapshot
+from .stack import Stack, Vantage
+from .truth import Truth
+from .verdict import Errored, Finding
+
+
+@dataclass(frozen=True)
+class Dumped:
+    """One dump: the answer, the bytes written (None: no file), what lay beside the file, processes left."""
+
+    answer: Answer
+    written: bytes | None
+    beside: tuple[bytes, ...]
+    processes: int
+
+    @cached_property
+    def _read(self) -> tuple[Json | None, list[str]]:
+        return imagecheck.read(self.written or b"")
+
+    @property
+    def faults(self) -> list[str]:
+        return self._read[1]
+
+    @property
+    def image(self) -> Json:
+        """The image; raises Errored where there is none that could be judged."""
+        if self.answer.outcome not in (Outcome.DONE, Outcome.INCOMPLETE):
+            requirement = "OVSI-DUMP-012" if self.answer.outcome is Outcome.REFUSED else "OVSI-CLI-004"
+            raise Errored(f"no image: {self.answer}", [Finding(requirement, "dump", "an image", str(self.answer))])
+        document, faults = self._read
+        if document is None or any(fault.startswith("OVSI-IMG-016") for fault in faults):
+            raise Errored(f"no image: {faults[0]}", [Finding("OVSI-DUMP-001", "dump", "a valid image", faults[0])])
+        return document
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A stack, the truth of it, two dumps, and what was seen of the sandbox before and after them."""
+
+    stack: Stack
+    vantage: Vantage
+    truth: Truth
+    first: Dumped
+    second: Dumped
+    before: Snapshot
+    after: Snapshot
+
+    @property
+    def image(self) -> Json:
+        return self.first.image
+
+    @property
+    def overlay(self) -> Json:
+        """The overlay asked for."""
+        overlay: Json = self.image["overlays"][0]
+        return overlay
+
+
+def observe(implementation: Implementation, stack: Stack, vantage: Vantage) -> Observation:
+    """Build, look, dump twice, look again."""
+    with Scene(implementation, stack, vantage) as scene:
+        before = scene.snapshot()
+        first, second = dump(scene, b"first"), dump(scene, b"second")
+        return Observation(stack, vantage, scene.truth, first, second, before, scene.snapshot())
+
+
+def dump(scene: Scene, name: bytes) -> Dumped:
+    """One dump to the file `name`, and what it left."""
+    sandbox = scene.sandbox
+    processes = sandbox.do(files.count_processes)
+    known = {*scene.names(), name}
+    answer = scene.dump(scene.path(name))
+    beside = tuple(sorted(set(scene.names()) - known))
+    left = sandbox.do(files.count_processes) - processes if sandbox.surroundings.pid_namespace else 0
+    return Dumped(answer, scene.read(name), beside, left)

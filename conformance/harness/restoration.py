@@ -1,0 +1,69 @@
+"""Have an implementation restore a stack from an image, and read what came of it. Data only."""
+
+import secrets
+from dataclasses import dataclass
+
+from . import mount_reader, mounts
+from .imagecheck import Json
+from .implementation import Answer, Implementation
+from .mount_reader import Landing, Shown
+from .mounts import Mount
+from .scene import RESTORED, Scene
+from .snapshot import Snapshot
+from .stack import Stack, Vantage
+from .truth import Truth
+
+WRITTEN = b"written-by-the-suite"
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """`mount`: what stands at the target, None: nothing of overlay's. `result`: the bytes of the result file."""
+
+    stack: Stack
+    vantage: Vantage
+    truth: Truth
+    image: Json
+    answer: Answer
+    result: bytes | None
+    before: Snapshot
+    after: Snapshot
+    own_before: tuple[Mount, ...]
+    own_after: tuple[Mount, ...]
+    mount: Mount | None
+    shown: Shown
+    landing: Landing | None
+
+
+def restore(implementation: Implementation, stack: Stack, vantage: Vantage) -> Restoration:
+    """Build the stack, write its image, unmount it, have it restored elsewhere, read and write there."""
+    with Scene(implementation, stack, vantage) as scene:
+        image = scene.image()
+        scene.unmount()
+        return attempt(scene, image)
+
+
+def attempt(scene: Scene, image: Json, *more: bytes, maps: tuple[bytes, ...] = ()) -> Restoration:
+    """One call of `restore` and everything that it changed."""
+    before, own_before = scene.snapshot(), tuple(mounts.table())
+    answer = scene.restore(image, *more, maps=maps)
+    after, own_after = scene.snapshot(), tuple(mounts.table())
+    mount, shown, landing = scene.restored(), {}, None
+    if mount:
+        shown = scene.sandbox.do(mount_reader.read, RESTORED)
+        landing = scene.sandbox.do(mount_reader.write, RESTORED, WRITTEN, secrets.token_bytes(8))
+    return Restoration(
+        stack=scene.stack,
+        vantage=scene.vantage,
+        truth=scene.truth,
+        image=image,
+        answer=answer,
+        result=scene.read(b"result.json"),
+        before=before,
+        after=after,
+        own_before=own_before,
+        own_after=own_after,
+        mount=mount,
+        shown=shown,
+        landing=landing,
+    )

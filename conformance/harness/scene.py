@@ -1,0 +1,137 @@
+"""A built stack with an implementation before it: what tests that do more than dump once work with."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Concatenate, ParamSpec, TypeVar
+
+from . import abilities, builder, errands, files, images, mount_reader, mounts, snapshot
+from .agent import World
+from .imagecheck import Json
+from .implementation import Answer, Implementation
+from .mounts import Mount
+from .sandbox import Sandbox
+from .snapshot import Snapshot
+from .stack import Stack, Vantage
+from .truth import Truth
+from .verdict import Lacking
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_OUT = b"/out"
+RESTORED = b"/m/restored"
+
+
+def open_sandbox(stack: Stack, vantage: Vantage) -> Sandbox:
+    """The sandbox that a stack wants at a vantage; raises Lacking where it can't be had here."""
+    reason = abilities.why_not(vantage)
+    reason = reason or next(filter(None, (abilities.lacking(name) for name in stack.needs)), None)
+    if reason:
+        raise Lacking(reason)
+    return Sandbox(abilities.surroundings(vantage, stack.owner))
+
+
+class Scene:
+    """A sandbox in which a stack stands. Use as a context manager.
+
+    Files for the implementation lie in `directory`: inside the sandbox, or outside it where that is the vantage.
+    """
+
+    def __init__(self, implementation: Implementation, stack: Stack, vantage: Vantage) -> None:
+        self.implementation, self.stack, self.vantage = implementation, stack, vantage
+        self._cleanup = ExitStack()
+
+    def __enter__(self) -> "Scene":
+        self.sandbox = self._cleanup.enter_context(open_sandbox(self.stack, self.vantage))
+        self.within = self.sandbox if self.vantage is Vantage.INSIDE else None
+        if self.within:
+            self.directory = _OUT
+            self.sandbox.do(files.make_directory, _OUT)
+        else:
+            self.directory = os.fsencode(tempfile.mkdtemp(prefix="ovsi-"))
+            self._cleanup.callback(shutil.rmtree, self.directory, True)
+        self.pid = b"%d" % (self.sandbox.inner_pid if self.within else self.sandbox.pid)
+        self.truth: Truth = self.sandbox.do(builder.build, self.stack)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cleanup.close()
+
+    # Files on the implementation's side
+
+    def errand(self, function: Callable[Concatenate[World, P], T], *arguments: P.args, **_: P.kwargs) -> T:
+        """Execute a function where the implementation runs."""
+        return self.within.do(function, *arguments) if self.within else function(World(), *arguments)  # type: ignore[call-arg]
+
+    def path(self, name: bytes) -> bytes:
+        return os.path.join(self.directory, name)
+
+    def read(self, name: bytes) -> bytes | None:
+        return self.errand(files.read, self.path(name))
+
+    def write(self, name: bytes, data: bytes) -> bytes:
+        """Write a file; its path."""
+        self.errand(files.write, self.path(name), data)
+        return self.path(name)
+
+    def link(self, old: bytes, new: bytes) -> None:
+        self.errand(files.link, self.path(old), self.path(new))
+
+    def names(self) -> tuple[bytes, ...]:
+        return self.errand(files.names, self.directory)
+
+    def through_pipe(self, name: bytes, use: Callable[[bytes], object]) -> bytes:
+        """What `use` of the path of a pipe writes to it; not more than a pipe holds."""
+        reader = self.errand(errands.open_pipe, self.path(name))
+        use(self.path(name))
+        return self.errand(errands.drain, reader)
+
+    # The implementation
+
+    def call(self, *words: bytes) -> Answer:
+        return self.implementation.call(*words, within=self.within)
+
+    def dump(self, output: bytes, *selector: bytes) -> Answer:
+        """`dump` of the stack's mount, or by another selector."""
+        chosen = selector or (b"--mountpoint", self.stack.target)
+        return self.call(b"dump", b"--pid", self.pid, *chosen, b"--output", output)
+
+    def restore(
+        self, image: Json | bytes, *more: bytes, target: bytes = RESTORED, maps: tuple[bytes, ...] = ()
+    ) -> Answer:
+        """`restore` at `target`; the result goes to the file `result`."""
+        data = image if isinstance(image, bytes) else json.dumps(image).encode()
+        words = [b"restore", b"--image", self.write(b"image.json", data), b"--target", target]
+        words += [] if self.within else [b"--pid", self.pid]
+        words += [word for each in maps for word in (b"--map", each)]
+        return self.call(*words, *more, b"--result", self.path(b"result.json"))
+
+    # The stack
+
+    def image(self) -> Json:
+        """The suite's own image of the stack, every source proved."""
+        return images.image(self.truth)
+
+    def unmount(self) -> None:
+        """Unmount the overlay everywhere, take its marks out of the work directory, make a place to restore at."""
+        points = [mount.point for mount in self.truth.own_mounts]
+        self.sandbox.do(mount_reader.unmount, points)
+        self.sandbox.do(mount_reader.clean_work)
+        self.sandbox.do(files.make_directory, RESTORED)
+
+    def snapshot(self) -> Snapshot:
+        return self.sandbox.do(snapshot.take)
+
+    def table(self) -> list[Mount]:
+        return self.sandbox.do(mount_reader.table)
+
+    def restored(self, target: bytes = RESTORED) -> Mount | None:
+        """The overlay on top at the target."""
+        found = mounts.at(self.table(), target)
+        return found if found and found.kind == "overlay" else None

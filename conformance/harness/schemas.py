@@ -1,0 +1,28 @@
+"""The project's schemas, found beside this package, and validators of them."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+_ABOVE = Path(__file__).resolve().parents[2]
+
+
+@cache
+def load(name: str) -> Any:
+    """`schemas/NAME.json`; installed, the package beside this one holds them."""
+    installed = _ABOVE / "ovsi_schemas"
+    directory = installed if installed.is_dir() else _ABOVE / "schemas"
+    return json.loads((directory / f"{name}.json").read_text())
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(load(name))
+
+
+def errors_by(name: str, document: object) -> list[str]:
+    """What a document breaks of a schema, a line each; empty where it satisfies it."""
+    return [f"{error.json_path}: {error.message[:300]}" for error in _validator(name).iter_errors(document)]

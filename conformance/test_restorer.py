@@ -1,0 +1,394 @@
+"""Class Restorer: from images that the suite wrote of its own truth, never from a dump."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from .harness import describe, errands, files
+from .harness.cases import Case, at, every, over
+from .harness.imagecheck import Json, sources
+from .harness.images import unproved
+from .harness.implementation import Implementation, Outcome
+from .harness.judge import refused, restored
+from .harness.restoration import Restoration, attempt, restore
+from .harness.scene import RESTORED, Scene
+from .harness.stack import Stack, Vantage
+from .harness.verdict import Finding, require
+from .stacks import ALL
+from .stacks.core import STORE, plain
+from .stacks.parts import lower, upper, work
+
+every_vantage = at("restorer")
+PLAIN = plain("to-be-restored", count=2)
+OTHER_BOOT = "00000000-0000-4000-8000-000000000000"
+APART = Stack(
+    "on-a-file-system-of-its-own", "core", (upper(b"/a/u"), lower(b"/a/l")), work(b"/a/w"), filesystems=(STORE,)
+)
+
+
+@pytest.mark.requirement(*restored.IDS)
+@over("restorer", [case for case in every(ALL) if case.stack.restorable(case.vantage)])
+def test_exact(case: Case, implementation: Implementation) -> None:
+    """The mount is the one that the image describes, and nothing else changed."""
+    seen = restore(implementation, case.stack, case.vantage)
+    require(restored.judge(seen), describe.text(seen.stack, seen.truth))
+
+
+@pytest.mark.requirement("OVSI-REST-001", "OVSI-REST-002", *refused.IDS)
+@over("restorer", [case for case in every(ALL) if case.stack.covered])
+def test_covered(case: Case, implementation: Implementation) -> None:
+    """A twin stands above the sources: the true directories are mounted, or none."""
+    seen = restore(implementation, case.stack, case.vantage)
+    built = describe.text(seen.stack, seen.truth)
+    if seen.answer.outcome is Outcome.DONE:
+        require(restored.judge(seen), built)
+    else:
+        require(refused.judge(seen, "OVSI-REST-001", "not-found", "identity"), built)
+
+
+# Refusals
+
+
+def unmounted(implementation: Implementation, vantage: Vantage, stack: Stack = PLAIN) -> "_Ready":
+    return _Ready(implementation, stack, vantage)
+
+
+class _Ready(Scene):
+    """A scene whose overlay is unmounted, and the image of it."""
+
+    document: Json
+
+    def __enter__(self) -> "_Ready":
+        super().__enter__()
+        self.document = self.image()
+        self.unmount()
+        return self
+
+    def layer(self, label: str) -> Json:
+        """A source of the image, to be changed in place."""
+        overlay = self.document["overlays"][0]
+        return dict(sources(overlay))[label]
+
+    def attempt(self, *more: bytes, maps: tuple[bytes, ...] = ()) -> Restoration:
+        return attempt(self, self.document, *more, maps=maps)
+
+    @property
+    def store(self) -> bytes:
+        """The image's id of the file system that bears the sources."""
+        name: str = self.layer("upper")["identity"]["filesystem"]
+        return name.encode()
+
+
+@pytest.mark.requirement("OVSI-ID-006", "OVSI-REST-001", "OVSI-REST-002", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("label", ["lower/1", "upper", "work"])
+def test_lookalike_in_its_place(implementation: Implementation, vantage: Vantage, label: str) -> None:
+    """A source was removed, and another directory of its name stands there."""
+    with unmounted(implementation, vantage) as scene:
+        scene.sandbox.do(errands.replace_by_lookalike, scene.stack, label)
+        require(refused.judge(scene.attempt(), "OVSI-ID-006", "identity", "not-found"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-007", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("label", ["lower/1", "upper", "work"])
+def test_source_is_gone(implementation: Implementation, vantage: Vantage, label: str) -> None:
+    with unmounted(implementation, vantage) as scene:
+        scene.sandbox.do(errands.remove, scene.stack, label)
+        require(refused.judge(scene.attempt(), "OVSI-REST-007", "not-found"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-ID-006", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("field", ["inode", "generation", "device"])
+def test_identity_differs(implementation: Implementation, vantage: Vantage, field: str) -> None:
+    """The directory is there, and one compared field of the image is another's."""
+    with unmounted(implementation, vantage) as scene:
+        source = scene.layer("lower/0")
+        if field == "device":
+            overlay = scene.document["overlays"][0]["filesystem"]
+            for filesystem in scene.document["filesystems"]:
+                filesystem["device"] = "0:99999" if filesystem["id"] != overlay else filesystem["device"]
+                filesystem.pop("uuid", None)
+        else:
+            source["identity"][field] = "999999" if field == "inode" else source["identity"]["generation"] ^ 1
+            source["identity"].pop("handle", None)
+        require(refused.judge(scene.attempt(), "OVSI-ID-006", "identity", "not-found"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-ID-007", *refused.IDS)
+@every_vantage
+def test_identity_says_too_little(implementation: Implementation, vantage: Vantage) -> None:
+    with unmounted(implementation, vantage) as scene:
+        identity = scene.layer("lower/0")["identity"]
+        identity.pop("generation", None)
+        identity.pop("handle", None)
+        require(refused.judge(scene.attempt(), "OVSI-ID-007", "identity"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-ID-008", *refused.IDS)
+@every_vantage
+def test_another_boot(implementation: Implementation, vantage: Vantage) -> None:
+    """A tmpfs does not outlive the boot: what stands there now is not confirmed."""
+    with unmounted(implementation, vantage) as scene:
+        scene.document["host"]["bootId"] = OTHER_BOOT
+        seen = scene.attempt(maps=(scene.store + b"=/store",))
+        require(refused.judge(seen, "OVSI-ID-008", "identity"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-ID-009", "OVSI-REST-028", *restored.IDS)
+@every_vantage
+def test_another_boot_accepted(implementation: Implementation, vantage: Vantage) -> None:
+    """The caller answers for the directory: whatever its device number was on the other boot, it is used."""
+    with unmounted(implementation, vantage) as scene:
+        scene.document["host"]["bootId"] = OTHER_BOOT
+        for filesystem in scene.document["filesystems"]:
+            filesystem["device"] = f"7:{filesystem['device'].split(':')[1]}"
+        seen = scene.attempt(b"--accept", b"changed-identity", maps=(scene.store + b"=/store",))
+        require([*restored.judge(seen), *accepted(seen, "changed-identity")], describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-ID-011", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("field", ["inode", "generation"])
+def test_changed_identity_on_the_same_boot(implementation: Implementation, vantage: Vantage, field: str) -> None:
+    """What differs in more than the device is another directory, whatever is accepted."""
+    with unmounted(implementation, vantage) as scene:
+        identity = scene.layer("lower/0")["identity"]
+        identity.pop("handle", None)
+        identity[field] = "999999" if field == "inode" else identity["generation"] ^ 1
+        seen = scene.attempt(b"--accept", b"changed-identity", maps=(scene.store + b"=/store",))
+        require(refused.judge(seen, "OVSI-ID-011", "identity", "not-found"), describe.text(scene.stack))
+
+
+def accepted(seen: Restoration, word: str) -> list[Finding]:
+    try:
+        told: Any = json.loads(seen.result or b"{}").get("accepted", [])
+    except ValueError:
+        told = []
+    if any(deviation["what"] == word for deviation in told):
+        return []
+    return [Finding("OVSI-REST-028", "accepted", f"{word} is recorded", str(told))]
+
+
+# What is not proved
+
+
+def only_names(scene: _Ready, candidate: bool) -> None:
+    overlay = scene.document["overlays"][0]
+    overlay["layers"] = [unproved(layer, candidate) for layer in overlay["layers"]]
+    overlay["work"] = unproved(overlay["work"], candidate)
+
+
+@pytest.mark.requirement("OVSI-REST-003", "OVSI-REST-029", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("word", [None, b"changed-identity", b"mounter-differs"])
+def test_unproved(implementation: Implementation, vantage: Vantage, word: bytes | None) -> None:
+    """Sources that are not proved are refused, whatever else is accepted."""
+    with unmounted(implementation, vantage) as scene:
+        only_names(scene, candidate=True)
+        seen = scene.attempt(*((b"--accept", word) if word else ()))
+        requirement = "OVSI-REST-029" if word else "OVSI-REST-003"
+        require(refused.judge(seen, requirement, "unproved"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-004", "OVSI-REST-028", *restored.IDS)
+@every_vantage
+def test_unproved_accepted(implementation: Implementation, vantage: Vantage) -> None:
+    with unmounted(implementation, vantage) as scene:
+        only_names(scene, candidate=True)
+        seen = scene.attempt(b"--accept", b"unproved")
+        found = list(restored.judge(seen))
+        found = [
+            Finding("OVSI-REST-004", *list(vars(f).values())[1:]) if f.requirement == "OVSI-REST-012" else f
+            for f in found
+        ]
+        require([*found, *accepted(seen, "unproved")], describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-005", *refused.IDS)
+@every_vantage
+def test_unproved_without_candidate(implementation: Implementation, vantage: Vantage) -> None:
+    with unmounted(implementation, vantage) as scene:
+        only_names(scene, candidate=False)
+        seen = scene.attempt(b"--accept", b"unproved")
+        require(refused.judge(seen, "OVSI-REST-005", "unproved"), describe.text(scene.stack))
+
+
+# Where sources are looked for
+
+
+@pytest.mark.requirement("OVSI-REST-006", *restored.IDS)
+@every_vantage
+def test_mounted_elsewhere(implementation: Implementation, vantage: Vantage) -> None:
+    """The mount that the image names is gone, a bind of the file system is left at another place."""
+    with unmounted(implementation, vantage) as scene:
+        scene.sandbox.do(errands.bind, b"/store", b"/moved")
+        scene.sandbox.do(errands.unmount, b"/store")
+        scene.sandbox.do(errands.lookalikes_at, scene.stack, b"/store")
+        require(_found(scene.attempt()), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-006", *restored.IDS)
+@every_vantage
+def test_subtree_mounted_elsewhere(implementation: Implementation, vantage: Vantage) -> None:
+    """What is left is a bind of a directory above the sources, not of the root of their file system."""
+    with unmounted(implementation, vantage, APART) as scene:
+        scene.sandbox.do(errands.bind, b"/store/a", b"/moved")
+        scene.sandbox.do(errands.unmount, b"/store")
+        require(_found(scene.attempt()), describe.text(scene.stack))
+
+
+def _found(seen: Restoration) -> list[Finding]:
+    if seen.answer.outcome is Outcome.REFUSED:
+        return [Finding("OVSI-REST-006", "restore", "found by identity", str(seen.answer))]
+    return list(restored.judge(seen))
+
+
+@pytest.mark.requirement("OVSI-REST-008", *restored.IDS)
+@every_vantage
+@pytest.mark.parametrize("sub", [b"", b":/a"], ids=["root", "sub"])
+def test_mapped(implementation: Implementation, vantage: Vantage, sub: bytes) -> None:
+    """`--map` says where the file system, or a directory of it, is now."""
+    with unmounted(implementation, vantage, APART) as scene:
+        scene.sandbox.do(errands.bind, b"/store" + sub[1:], b"/moved")
+        scene.sandbox.do(errands.unmount, b"/store")
+        seen = scene.attempt(maps=(scene.store + sub + b"=/moved",))
+        if seen.answer.outcome is Outcome.REFUSED:
+            require([Finding("OVSI-REST-008", "restore", "found below the mapped directory", str(seen.answer))])
+        require(restored.judge(seen), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-009", *refused.IDS)
+@every_vantage
+def test_mapped_to_lookalikes(implementation: Implementation, vantage: Vantage) -> None:
+    with unmounted(implementation, vantage, APART) as scene:
+        scene.sandbox.do(errands.lookalikes_at, scene.stack, b"/moved")
+        seen = scene.attempt(maps=(scene.store + b"=/moved",))
+        require(refused.judge(seen, "OVSI-REST-009", "identity"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-010", *refused.IDS)
+@every_vantage
+def test_link_out_of_the_map(implementation: Implementation, vantage: Vantage) -> None:
+    """The mapped directory holds a link that leads out of it, to the true sources even."""
+    with unmounted(implementation, vantage, APART) as scene:
+        scene.sandbox.do(errands.link, b"/store/a", b"/moved/a")
+        seen = scene.attempt(maps=(scene.store + b"=/moved",))
+        require(refused.judge(seen, "OVSI-REST-010", "identity", "not-found"), describe.text(scene.stack))
+
+
+# Target, use, options, namespace
+
+
+@pytest.mark.requirement("OVSI-REST-024", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("fault", ["missing", "a file", "busy"])
+def test_target(implementation: Implementation, vantage: Vantage, fault: str) -> None:
+    with unmounted(implementation, vantage) as scene:
+        target = b"/m/target"
+        if fault == "a file":
+            scene.sandbox.do(files.write, target, b"")
+        if fault == "busy":
+            scene.sandbox.do(errands.mount_tmpfs, target)
+        before = scene.snapshot()
+        answer = scene.restore(scene.document, target=target)
+        require([*refused.answer(answer, "OVSI-REST-024", "target"), *_same(scene, before)], describe.text(scene.stack))
+
+
+def _same(scene: Scene, before: Any) -> list[Finding]:
+    if scene.snapshot() == before:
+        return []
+    return [Finding("OVSI-REST-022", "sources and mount table", "unchanged", "they are not")]
+
+
+@pytest.mark.requirement("OVSI-REST-025", *refused.IDS)
+@every_vantage
+def test_upper_in_use(implementation: Implementation, vantage: Vantage) -> None:
+    """The overlay of the image is still mounted."""
+    with Scene(implementation, PLAIN, vantage) as scene:
+        scene.sandbox.do(files.make_directory, RESTORED)
+        seen = attempt(scene, scene.image())
+        require(refused.judge(seen, "OVSI-REST-025", "in-use"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-031", "OVSI-REST-028", *refused.IDS, *restored.IDS)
+@every_vantage
+def test_volatile_mark(implementation: Implementation, vantage: Vantage) -> None:
+    """An unfinished volatile mount left its mark in the work directory."""
+    with unmounted(implementation, vantage) as scene:
+        scene.sandbox.do(errands.leave_volatile_mark)
+        require(refused.judge(scene.attempt(), "OVSI-REST-031", "in-use"), describe.text(scene.stack))
+        seen = scene.attempt(b"--accept", b"volatile-leftovers")
+        require([*restored.judge(seen), *accepted(seen, "volatile-leftovers")], describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-032", "OVSI-REST-028", *refused.IDS, *restored.IDS)
+@every_vantage
+def test_mounter_differs(implementation: Implementation, vantage: Vantage) -> None:
+    """The image says that the overlay was mounted from another user namespace."""
+    with unmounted(implementation, vantage) as scene:
+        scene.document["overlays"][0]["mounter"] = {"userNamespace": {"initial": vantage is Vantage.INSIDE}}
+        require(refused.judge(scene.attempt(), "OVSI-REST-032", "identity"), describe.text(scene.stack))
+        seen = scene.attempt(b"--accept", b"mounter-differs")
+        require([*restored.judge(seen), *accepted(seen, "mounter-differs")], describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-015", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("option", ["x_no_such_option", "redirect_dir"])
+def test_option_that_the_kernel_lacks(implementation: Implementation, vantage: Vantage, option: str) -> None:
+    with unmounted(implementation, vantage) as scene:
+        options = scene.document["overlays"][0]["options"]
+        options[:] = [each for each in options if each["name"] != option] + [{"name": option, "value": "sideways"}]
+        require(refused.judge(scene.attempt(), "OVSI-REST-015", "unsupported"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-030", *restored.IDS)
+@pytest.mark.parametrize(
+    "vantage", [pytest.param(Vantage.INSIDE, id="inside", marks=pytest.mark.claim("restorer", "core", "inside"))]
+)
+def test_into_own_namespace_by_pid(implementation: Implementation, vantage: Vantage) -> None:
+    """`--pid` may name a process of the caller's own namespace."""
+    with unmounted(implementation, vantage) as scene:
+        seen = scene.attempt(b"--pid", scene.pid)
+        require(restored.judge(seen), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-CLI-005", "OVSI-CLI-019", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize(
+    ("fault", "category"),
+    [("cut short", "bad-image"), ("a missing reference", "bad-image"), ("a newer major", "unsupported")],
+)
+def test_bad_image(implementation: Implementation, vantage: Vantage, fault: str, category: str) -> None:
+    """Nothing is mounted, nothing is written."""
+    with unmounted(implementation, vantage) as scene:
+        document = copy.deepcopy(scene.document)
+        if fault == "a missing reference":
+            document["overlays"][0]["layers"][1]["identity"]["filesystem"] = "nowhere"
+        if fault == "a newer major":
+            document["version"] = "2.0"
+        data = json.dumps(document).encode()
+        before = scene.snapshot()
+        answer = scene.restore(data[:-20] if fault == "cut short" else data)
+        require([*refused.answer(answer, "OVSI-CLI-004", category), *_same(scene, before)], describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-CLI-019", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("what", ["map", "overlay", "pid"])
+def test_nothing_of_that_name(implementation: Implementation, vantage: Vantage, what: str) -> None:
+    """A file system, overlay or process that does not exist."""
+    with unmounted(implementation, vantage) as scene:
+        image = scene.write(b"image.json", json.dumps(scene.document).encode())
+        overlay = (b"--overlay", b"nowhere") if what == "overlay" else ()
+        pid = (b"--pid", b"4194304") if what == "pid" else () if scene.within else (b"--pid", scene.pid)
+        maps = (b"--map", b"nowhere=/store") if what == "map" else ()
+        before = scene.snapshot()
+        answer = scene.call(b"restore", b"--image", image, *overlay, b"--target", RESTORED, *pid, *maps)
+        require(
+            [*refused.answer(answer, "OVSI-CLI-019", "not-found"), *_same(scene, before)], describe.text(scene.stack)
+        )
