@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import pytest
 
-from .support.requirements import ID, KEYWORD, REPOSITORY, Requirement, load, paragraphs
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .support.requirements import ID, KEYWORD, Requirement, load, paragraphs
+from .support.traces import declared_by, is_mutant
 
 REQUIREMENTS = load()
 SERIES = {
@@ -23,40 +19,18 @@ SERIES = {
     "OVSI-REST": "07-restorer.md",
     "OVSI-CLI": "08-command-line.md",
     "OVSI-CONF": "09-conformance.md",
+    "OVSI-LOC": "10-location.md",
+    "OVSI-VER": "11-versioning.md",
+    "OVSI-REG": "12-registries.md",
+    "OVSI-SEC": "13-security.md",
 }
 # The one paragraph that quotes the keywords in order to say what they mean.
 BOILERPLATE = "The key words "
 
 
-def declared_by() -> dict[str, set[str]]:
-    """Requirement id to the files of the suite and of the project's tests that declare it."""
-    found: dict[str, set[str]] = {}
-    for tree in ("conformance", "tests"):
-        for path in sorted((REPOSITORY / tree).rglob("*")):
-            if path.suffix in {".py", ".json"} and path.is_file():
-                for name in ids_declared_in(path):
-                    found.setdefault(name, set()).add(str(path.relative_to(REPOSITORY)))
-    return found
-
-
 def named_by_tests() -> set[str]:
     """Ids that tests judge. Mutants name the requirements that they break, which is no test of them."""
-    return {name for name, files in declared_by().items() if any("mutants" not in file for file in files)}
-
-
-def ids_declared_in(path: Path) -> set[str]:
-    """Ids that a file declares: of JSON all, of Python string literals that hold ids and nothing else.
-
-    So a comment, a docstring or a message that mentions an id is not taken for a test of it.
-    """
-    text = path.read_text("utf-8")
-    if path.suffix == ".json":
-        return set(ID.findall(text))
-    literals = (node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant))
-    return {name for value in literals if isinstance(value, str) and _IDS.fullmatch(value) for name in value.split()}
-
-
-_IDS = re.compile(rf"{ID.pattern}(?:\s+{ID.pattern})*")
+    return {name for name, files in declared_by().items() if not all(map(is_mutant, files))}
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.id)

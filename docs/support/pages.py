@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -44,7 +46,7 @@ def _expanded(entry: dict[str, str]) -> dict[str, object]:
 
 
 def _reading_order(page: Path) -> tuple[bool, bool, str]:
-    return (page.name != "README.md", page.name.startswith("annex"), page.name)
+    return (page.name != "README.md", not page.name[0].isdigit(), page.name)
 
 
 def _page_name(page: Path) -> str:
@@ -61,12 +63,53 @@ def _registries() -> str:
     registries = json.loads((ROOT / "schemas" / "registries.json").read_text())
     parts = ["# Registries", registries["description"]]
     for name, entries in registries.items():
-        if name == "categories":
-            parts.append(_categories(entries))
+        if name in _TABLES:
+            parts.append(_TABLES[name](entries))
         elif isinstance(entries, list) and entries:
             rows = [f"| `{entry['name']}` | {entry['meaning']} |" for entry in entries]
             parts.append("\n".join([f"## {name.capitalize()}\n", "| name | meaning |", "|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
+
+
+def _identity(rows: list[dict[str, list[str]]]) -> str:
+    cells = [
+        [_words(row["types"]), f"`{row['stability']}`", _listed(row["sameBoot"]), _listed(row["otherBoot"])]
+        for row in rows
+    ]
+    heading = "Which fields are compared, by [type of file system](spec/04-identity.md#43-the-identity-table)."
+    return _table("Identity", heading, ["type", "stability", "on the boot of the image", "on another boot"], cells)
+
+
+def _options(options: list[dict[str, Any]]) -> str:
+    cells = [
+        [
+            f"`{option['name']}`",
+            _words(option.get("values", [])),
+            option["stated"],
+            option["shownUnless"],
+            _since(option),
+        ]
+        for option in options
+    ]
+    heading = "The options of an overlay; what the words mean is in [chapter 12](spec/12-registries.md#123-forms)."
+    return _table("Options", heading, ["option", "values", "stated", "shown unless it equals", "since"], cells)
+
+
+def _since(option: dict[str, Any]) -> str:
+    return str(option.get("since", "") or ("not established" if "since" in option else ""))
+
+
+def _words(words: list[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words).replace("`*`", "every other")
+
+
+def _listed(fields: list[str]) -> str:
+    return ", ".join(fields) or "nothing suffices"
+
+
+def _table(title: str, text: str, columns: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join([f"## {title}\n\n{text}\n", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
 def _categories(categories: list[dict[str, object]]) -> str:
@@ -78,3 +121,6 @@ def _categories(categories: list[dict[str, object]]) -> str:
         heading = f"### {category['name']}\n\n{str(category['meaning']).capitalize()}.\n"
         parts.append("\n".join([heading, "| code | meaning | what to do |", "|---|---|---|", *rows]))
     return "\n\n".join(parts)
+
+
+_TABLES: dict[str, Callable[[Any], str]] = {"identity": _identity, "options": _options, "categories": _categories}
