@@ -79,7 +79,7 @@ def _read(fd: int) -> bytes:
 
 
 def open_output(path: bytes) -> Output:
-    """Where to write; nothing is changed before `write`. Raises Refusal: output-not-a-file, target-missing, …"""
+    """Where to write; nothing is changed before `write`. Raises Refusal (category target, …)."""
     if path == b"-":
         return Stream(1, b"standard output")
     try:
@@ -215,7 +215,7 @@ def _kind(path: bytes, follow: bool = True) -> int:
 
 def _refused(error: OSError, name: bytes) -> Refusal:
     if isinstance(error, FileNotFoundError):
-        return Refusal("target-missing", "the directory of the output does not exist", name)
+        return Refusal("output-directory-missing", "the directory of the output does not exist", name)
     if isinstance(error, NotADirectoryError):
         return Refusal("target-not-a-directory", "the output lies below what is not a directory", name)
     return from_oserror(OSError(error.errno, os.strerror(error.errno or 0)), name)

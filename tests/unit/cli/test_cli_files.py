@@ -68,13 +68,13 @@ def test_what_can_not_be_written_to_is_refused_before_anything(tmp_path: Path) -
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "to-directory").symlink_to(".")
     assert code_of(tmp_path) == "output-not-a-file"
-    assert code_of(f"{tmp_path}/new/") in ("output-not-a-file", "target-missing")
+    assert code_of(f"{tmp_path}/new/") in ("output-not-a-file", "output-directory-missing")
     assert code_of(tmp_path / "to-directory") == "output-not-a-file"
-    assert code_of(tmp_path / "none" / "out") == "target-missing"
+    assert code_of(tmp_path / "none" / "out") == "output-directory-missing"
     assert code_of(tmp_path / "file" / "out") == "target-not-a-directory"
     assert code_of(tmp_path / "loop") == "system-call"
     assert code_of(os.fsencode(tmp_path) + b"/" + b"x" * 300) == "system-call"
-    assert code_of("/proc/self/new") in ("permission-denied", "target-missing")
+    assert code_of("/proc/self/new") in ("permission-denied", "output-directory-missing")
 
 
 def test_nothing_is_left_of_an_output_that_was_not_written(tmp_path: Path) -> None:
