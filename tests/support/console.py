@@ -1,0 +1,69 @@
+"""The commands that pages show, run for real, and what they print beside what the page says they print.
+
+A `console` block holds a session: a line that begins with `# ` (as root) or `$ ` (as anybody) is a command, the lines
+after it are its output. All blocks of a page are one session, in one shell, in one mount namespace of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_MARK = "=-=-= next command =-=-="
+_VOLATILE = (
+    (re.compile(r"\bmount \d+"), "mount N"),
+    (re.compile(r"\b\d+:\d+\b"), "N:N"),
+    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
+    (re.compile(r"[ \t]+"), " "),
+    (re.compile(r" $", re.MULTILINE), ""),
+)
+"""Numbers that a kernel gives out differ from run to run; columns move with their width."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a page and the output that the page shows."""
+
+    text: str
+    output: str
+
+
+def session(page: Path) -> list[Command]:
+    """The commands of a page, in order, but for the one that opens the shell itself."""
+    commands: list[Command] = []
+    for block in _BLOCK.findall(page.read_text()):
+        for line in block.splitlines():
+            if line.startswith(("# ", "$ ")):
+                commands.append(Command(line[2:], ""))
+            else:
+                commands[-1] = Command(commands[-1].text, f"{commands[-1].output}{line}\n")
+    return [command for command in commands if not command.text.startswith("sudo unshare")]
+
+
+def settled(output: str) -> str:
+    """Output without what differs from run to run."""
+    for pattern, word in _VOLATILE:
+        output = pattern.sub(word, output)
+    return output.strip()
+
+
+def run(commands: list[Command]) -> list[str]:
+    """What each command prints, standard error included. Needs root."""
+    script = "".join(f"{command.text}\nstatus=$?; echo '{_MARK}'; (exit $status)\n" for command in commands)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    shown = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "bash"],
+        input=script,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
+        env={"PATH": path, "LC_ALL": "C.UTF-8", "HOME": "/", "TERM": "dumb"},
+    )
+    return shown.stdout.split(f"{_MARK}\n")[: len(commands)]
