@@ -1,0 +1,207 @@
+package OVSI::Build;
+# Building one overlay from opened sources (steps 4 and 5 of section 7.1): a superblock, and from it detached mounts.
+use strict;
+use warnings;
+use Errno qw(EACCES EBUSY EPERM ESTALE);
+use POSIX ();
+use OVSI::Error;
+use OVSI::Json;
+use OVSI::Kernel;
+use OVSI::Mounts;
+
+my %ATTRIBUTE = (rw => 0, ro => 1, nosuid => 2, nodev => 4, noexec => 8, relatime => 0, noatime => 0x10,
+    nodiratime => 0x80, nosymfollow => 0x200000);
+use constant { STRICTATIME => 0x20, ALL_ATTRIBUTES => 0x2000ff };
+use constant { MS_UNBINDABLE => 1 << 17, MS_PRIVATE => 1 << 18, MS_SHARED => 1 << 20 };
+
+# What a kernel without the option behaves by (OVSI-REST-015).
+my %NEUTRAL = (verity => 'off', fsync => 'auto', uuid => 'null');
+# Names that give layers or are the mount API's own. As options they would be an injection (OVSI-REST-011, -012).
+my %RESERVED = map { $_ => 1 } qw(lowerdir lowerdir+ datadir+ upperdir workdir source);
+
+# configure(overlay, mount source, without): a context with every option set but the one named, and no superblock yet.
+# OVSI-REST-014, -018
+sub configure {
+    my ($overlay, $source, $without) = @_;
+    my $fs = OVSI::Kernel::fsopen('overlay') // refuse_errno($! + 0, 'no overlay can be mounted', $overlay->{id});
+    OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_STRING, 'source', $source) if length $source;
+    my @options = map { [$_->{name}, $_->{value}] } @{ $overlay->{options} }, @{ $overlay->{securityOptions} // [] };
+    push @options, map { [$_, undef] } grep { $_ ne 'rw' } @{ $overlay->{superblockFlags} };
+    for (@options) {
+        my ($name, $value) = ($_->[0], defined $_->[1] ? to_bytes($_->[1]) : undef);
+        next if defined $without && $name eq $without;
+        refuse('unsupported', 'unsupported-option', "$name is no option that an image can ask for", $name)
+            if $RESERVED{$name};
+        my $set = defined $value
+            ? OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_STRING, $name, $value)
+            : OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_FLAG, $name);
+        next if defined $set || defined $value && ($NEUTRAL{$name} // '') eq $value;
+        refuse_errno($! + 0, "option $name", $name) if $! == EPERM || $! == EACCES;
+        refuse('unsupported', 'unsupported-option', "this kernel does not take the option $name: " . said($fs), $name);
+    }
+    return $fs;
+}
+
+# What the kernel wrote to the context.
+sub said {
+    my ($fs) = @_;
+    my @said = "$!";
+    local $!;    # the caller's errno stays
+    open my $log, '<&', $fs or return "@said";
+    while (sysread $log, my $line, 4096) { chomp $line; push @said, $line =~ s/^[ewi] //r }
+    return join '; ', @said;
+}
+
+# create(overlay, mount source, context, sources): the superblock, and its root as a detached mount.
+sub create {
+    my ($overlay, $source, $fs, $found) = @_;
+    my %key = (upper => 'upperdir', lower => 'lowerdir+', data => 'datadir+');
+    my @keys = ((map { $key{ $_->{role} } } @{ $overlay->{layers} }), 'workdir');
+    my $give = sub {
+        for my $i (0 .. $#$found) {    # OVSI-REST-011 is met since no name is passed at all
+            next if defined OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_FD, $keys[$i], undef, $found->[$i]{fd});
+            failed($overlay, "$keys[$i] was not taken: " . said($fs));
+        }
+        return defined OVSI::Kernel::fsconfig($fs, OVSI::Kernel::CREATE);
+    };
+    my $made = $give->();
+    if (!$made && $! == EPERM && !$overlay->{work}) {
+        # In a user namespace an overlay without an upper shows redirect_dir=on, and the kernel does not take that as an
+        # option there. Left out it comes by itself; verify() looks whether it did.
+        OVSI::Kernel::close_fd($fs);
+        $fs = configure($overlay, $source, 'redirect_dir');
+        $made = $give->();
+    }
+    failed($overlay, 'the kernel refused: ' . said($fs)) unless $made;
+    return OVSI::Kernel::fsmount($fs) // failed($overlay, "no mount: $!");
+}
+
+# as_root_of(user namespace, mount namespace, code): what code makes, a descriptor, made by the root of that user
+# namespace. The overlay acts with the rights of who makes it, and initial root has none over the file systems of a user
+# namespace that does not map it. A child enters, since there is no way back.
+sub as_root_of {
+    my ($user, $mounts, $code) = @_;
+    pipe my $answer, my $say or refuse_errno($! + 0, 'pipe', '');
+    pipe my $wait,   my $go  or refuse_errno($! + 0, 'pipe', '');
+    my $child = fork // refuse_errno($! + 0, 'fork', '');
+    if (!$child) {
+        close $go;
+        my $fd = eval {
+            OVSI::Kernel::setns($user, OVSI::Kernel::CLONE_NEWUSER) // refuse_errno($! + 0, 'its user namespace', '');
+            OVSI::Kernel::setns($mounts) // refuse_errno($! + 0, 'its mount namespace', '');
+            POSIX::setgid(0) && POSIX::setuid(0) or refuse_errno($! + 0, 'its user namespace has no root', '');
+            $code->();
+        };
+        syswrite $say, ref $@ ? encode_json({ %{ $@ } }) . "\n" : defined $fd ? "$fd\n" : "\n";
+        sysread $wait, my $nothing, 1;
+        POSIX::_exit(0);
+    }
+    close $_ for $say, $wait;
+    my $line = <$answer> // '';
+    my ($fd) = $line =~ /^(\d+)$/ ? OVSI::Kernel::descriptor_of($child, $1) : ();
+    my $errno = $! + 0;
+    close $go;
+    waitpid $child, 0;
+    return $fd if defined $fd;
+    if ($line =~ /^\{/) {
+        my $error = parse_json(\$line);
+        refuse(map { $error->{$_} } qw(category code message subject));
+    }
+    refuse_errno($errno, 'the overlay made in its user namespace can not be taken over', '');
+}
+
+sub failed {
+    my ($overlay, $message) = @_;
+    my $errno = $! + 0;
+    my @why = $errno == EBUSY ? ('in-use', 'upper-in-use')
+        : $errno == ESTALE ? ('identity', 'origin-stale')
+        : $errno == EPERM || $errno == EACCES ? ('permission', 'permission-denied')
+        : ('system', 'system-call');
+    refuse(@why, $message =~ s/[\r\n]+/ /gr, $overlay->{id});
+}
+
+# mount_for(root of the overlay, mount of the image): a detached mount of the right directory, attributes and
+# propagation. fresh: the root's own mount may be used up.
+sub mount_for {
+    my ($top, $mount, $fresh) = @_;
+    my $root = $mount ? to_bytes($mount->{root}) : '/';    # OVSI-REST-020
+    my $fd = $top;
+    if ($root ne '/' || !$fresh) {
+        my $dir = OVSI::Kernel::open_below($top, $root)
+            // refuse('not-found', 'source-missing', "the overlay has no directory $root: $!", $root);
+        $fd = OVSI::Kernel::clone_tree($dir)
+            // refuse('unsupported', 'unsupported-kernel', "a part of a detached mount can't be mounted: $!", $root);
+        OVSI::Kernel::close_fd($dir);
+    }
+    my $set = attributes($mount);
+    defined OVSI::Kernel::set_attributes($fd, $set, ALL_ATTRIBUTES & ~($set & 0xf), propagation($mount))
+        or refuse_errno($! + 0, 'the attributes were not taken', $root);
+    return $fd;
+}
+
+sub attributes {    # OVSI-REST-018. No word about access times means strictatime, where there are words at all.
+    my ($mount) = @_;
+    my $words = $mount && $mount->{attributes} or return 0;
+    my $set = 0;
+    for my $word (@$words) {
+        $set |= $ATTRIBUTE{$word} // refuse('unsupported', 'unsupported-option', "attribute $word is not known", $word);
+    }
+    $set |= STRICTATIME unless grep { /^(?:relatime|noatime)$/ } @$words;
+    return $set;
+}
+
+sub propagation {    # OVSI-REST-019
+    my ($mount) = @_;
+    my $is = $mount && $mount->{propagation} || {};
+    return $is->{peerGroup} ? MS_SHARED : $is->{unbindable} ? MS_UNBINDABLE : MS_PRIVATE;
+}
+
+# OVSI-REST-026. A detached mount is in no mount table. So a child with a mount table of its own, which ends with it,
+# attaches a clone there and hands the line back. undef where the kernel can't do that.
+sub shown {
+    my ($top, $proc) = @_;
+    pipe my $in, my $out or return;
+    my $child = fork // return;
+    if (!$child) {
+        eval {
+            close $in;
+            OVSI::Kernel::unshare_mounts() // die;
+            my $clone = OVSI::Kernel::clone_tree($top) // die;
+            my $root = OVSI::Kernel::openat2(OVSI::Kernel::AT_FDCWD, '/', OVSI::Kernel::O_PATH, 0) // die;
+            OVSI::Kernel::move_mount($clone, $root) // die;
+            my $id = OVSI::Kernel::statx($clone)->{mount};
+            my $table = OVSI::Kernel::openat2($proc, 'self/mountinfo', 0, 0) // die;
+            open my $lines, '<&=', $table or die;
+            my ($mount) = grep { $_->{id} == $id } @{ parse_mounts(join '', <$lines>) };
+            syswrite $out, $mount->{shown} . "\n" if $mount;
+        };
+        POSIX::_exit(0);
+    }
+    close $out;
+    my $line = join '', <$in>;
+    waitpid $child, 0;
+    return chomp $line ? $line : undef;
+}
+
+sub verify {
+    my ($overlay, $shown) = @_;
+    my $differs = sub { refuse('identity', 'stack-differs', "the finished overlay has $_[0]", $overlay->{id}) };
+    my $is = shown_options($shown);
+    my @roles = map { $_->{role} } grep { $_->{role} ne 'work' } @{ $is->{sources} };
+    $differs->('other layers') if "@roles" ne join ' ', map { $_->{role} } @{ $overlay->{layers} };
+    $differs->("the flags @{ $is->{flags} }")
+        if $overlay->{work} && join(' ', sort @{ $is->{flags} }) ne join ' ', sort @{ $overlay->{superblockFlags} };
+    my %in_effect = map { $_->[0] => $_->[1] // '' } effective_options($is);
+    for my $option (@{ $overlay->{options} }) {
+        my $name  = $option->{name};
+        my $want  = defined $option->{value} ? to_bytes($option->{value}) : '';
+        my $found = $name eq 'volatile' ? ($in_effect{fsync} // '') eq 'volatile' ? '' : undef : $in_effect{$name};
+        next if !defined $found || $found eq $want;
+        # What the kernel is known to change or not to show (annex A.3).
+        next if $name eq 'xino' || $name eq 'redirect_dir' && ($want eq 'off' || !$overlay->{work} && $found eq 'on');
+        next if $name eq 'uuid' && $want eq 'auto';
+        $differs->("$name=$found, not $want");
+    }
+}
+
+1;
