@@ -17,10 +17,10 @@ from ..linux.syscall import AT_EMPTY_PATH, closing
 from ..record import Record
 from .evidence import FILE_IDENTIFIER, Directory
 from .filesystems import decode_handle
-from .judge import Shown, key, places
+from .judge import Evidence, Shown, key, nothing
 from .look import look
 from .members import Members
-from .witness import Evidence, nothing, path_of
+from .witness import path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,22 +112,15 @@ class Identifiers:
             if "lower/0" in exact:
                 top = _index_of(members, exact["lower/0"].directory)
                 pairs += [(top, other) for other in range(len(members.found)) if top is not None and other != top]
-            placed = places(count, range(len(members.found)), pairs)
-            if len(members.found) == count == len(placed) and (against := members.contradiction(merged)):
-                said[""] = against
-                return Evidence(exact, {}, said)
+            placed, said[""] = members.placed(merged, count, pairs)
             shown = {}
-            for index, place in placed.items():
-                member = members.found[index]
+            for place, member in placed.items():
                 witness = os.fsdecode(member.witness)
                 how = f"{witness!r} has the handle of an object in it, and no other place is left for it"
-                shown[place] = Shown(member.directory, FILE_IDENTIFIER, how)
-                said[f"lower/{place}"] = how
-            if len(placed) < len(members.found):
-                said[""] = f"{len(members.found)} directories are lower layers, but their order does not show"
-            elif len(members.found) < count:
-                said[""] = "no directory of it alone shows through the overlay"
-            return Evidence(exact, {place: one for place, one in shown.items() if f"lower/{place}" not in exact}, said)
+                if f"lower/{place}" not in exact:
+                    shown[place] = Shown(member.directory, FILE_IDENTIFIER, how)
+                    said[f"lower/{place}"] = how
+            return Evidence(exact, shown, said)
         finally:
             members.close()
             merged.upper = None

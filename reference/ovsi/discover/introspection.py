@@ -9,15 +9,14 @@ from __future__ import annotations
 from ..introspect.errors import Inconsistent, IntrospectionUnavailable, KernelReadError
 from ..linux.namespaces import open_namespace
 from ..linux.syscall import closing
-from .evidence import Directory, IdMaps, Slot, unchecked
+from .evidence import Directory, unchecked
 from .filesystems import WITHOUT_GENERATION
-from .options import split_layers, without_backslashes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..introspect.facts import DirectoryFacts, IdMap, MountFacts, OverlayFacts
+    from ..introspect.facts import DirectoryFacts, MountFacts, OverlayFacts
     from ..introspect.introspector import Introspector
     from ..linux.mountinfo import Mount
     from .vantage import Vantage
@@ -154,36 +153,6 @@ def directory_of(facts: DirectoryFacts) -> Directory:
             "handle_none": False,
             "uuid": facts.uuid if facts.uuid != _NO_UUID else None,
         },
-    )
-
-
-def sources_of(facts: OverlayFacts) -> list[tuple[Slot, DirectoryFacts, IdMaps | None]]:
-    """Every source with its slot, by the names that the kernel keeps: layers top to bottom, the work directory last."""
-    lowers, data = split_layers(facts.lowerdir) if facts.lowerdir else ([], [])
-    named = {"lower": lowers, "data": data}
-    counts = {"upper": 0, "lower": 0, "data": 0}
-    found: list[tuple[Slot, DirectoryFacts, IdMaps | None]] = []
-    for layer in facts.layers:
-        index = counts[layer.role]
-        counts[layer.role] += 1
-        declared = layer.declared
-        if layer.role == "upper":
-            declared = without_backslashes(declared) if declared is not None else None
-        elif declared is None and index < len(named[layer.role]):
-            declared = named[layer.role][index]
-        found.append((Slot(layer.role, index, declared), layer.directory, _maps(layer.uid_map, layer.gid_map)))
-    if facts.work is not None:
-        work = None if facts.workdir is None else without_backslashes(facts.workdir)
-        found.append((Slot("work", 0, work), facts.work, None))
-    return found
-
-
-def _maps(uid_map: IdMap | None, gid_map: IdMap | None) -> IdMaps | None:
-    if uid_map is None or gid_map is None:
-        return None
-    return IdMaps(
-        tuple((one.inside, one.outside, one.count) for one in uid_map),
-        tuple((one.inside, one.outside, one.count) for one in gid_map),
     )
 
 

@@ -32,6 +32,31 @@ class Shown(Record):
     how: str
 
 
+class Evidence(Record):
+    """What a rung showed: sources by slot name, lowers by index; and a sentence for each slot, "" for all."""
+
+    exact: dict[str, Shown]
+    placed: dict[int, Shown]
+    said: dict[str, str]
+
+
+def nothing(why: str) -> Evidence:
+    """A rung that has nothing to say, and why."""
+    return Evidence({}, {}, {"": why})
+
+
+def combined(evidence: Iterable[Evidence]) -> dict[str, Shown]:
+    """What several rungs show, by slot name; where two show different directories for one slot, neither."""
+    shown: dict[str, Shown] = {}
+    disputed: set[str] = set()
+    for one in evidence:
+        for name, found in (one.exact | {f"lower/{index}": member for index, member in one.placed.items()}).items():
+            if name in shown and key(shown[name].directory) != key(found.directory):
+                disputed.add(name)
+            shown.setdefault(name, found)
+    return {name: found for name, found in shown.items() if name not in disputed}
+
+
 def held(slot: Slot, directory: Directory, idmap: IdMaps | None) -> Verdict:
     """What introspection says of a source: proved, unless its file system keeps no identities."""
     lacking = shortcoming(directory)
@@ -59,13 +84,10 @@ def shortcoming(directory: Directory) -> str | None:
     return None
 
 
-def weigh(
-    slots: Sequence[Slot], exact: dict[str, Shown], placed: dict[int, Shown], readings: list[dict[str, Candidate]]
-) -> list[Verdict]:
-    """A verdict a slot: `exact` is shown by slot name, `placed` by the index of a lower layer, `readings` are names."""
-    shown = exact | {f"lower/{index}": found for index, found in placed.items()}
+def weigh(slots: Sequence[Slot], shown: dict[str, Shown], readings: list[dict[str, Candidate]]) -> list[Verdict]:
+    """A verdict a slot: `shown` by slot name, `readings` are what the names may mean."""
     taken = {key(found.directory) for found in shown.values()}
-    fitting = [reading for reading in readings if _fits(reading, shown)]
+    fitting = [possible(reading) for reading in readings if _fits(reading, shown)]
     return [_weigh_one(slot, shown, fitting, taken) for slot in slots]
 
 
@@ -98,6 +120,18 @@ def _fits(reading: dict[str, Candidate], shown: dict[str, Shown]) -> bool:
     )
 
 
+def possible(reading: dict[str, Candidate]) -> dict[str, Candidate]:
+    """A reading without those that can't be: no directory serves twice, upper and work share a file system."""
+    counts: dict[tuple[object, ...], int] = {}
+    for one in reading.values():
+        counts[key(one.directory)] = counts.get(key(one.directory), 0) + 1
+    kept = {name: one for name, one in reading.items() if counts[key(one.directory)] == 1}
+    upper, work = kept.get("upper"), kept.get("work")
+    if upper is not None and work is not None and upper.directory.device != work.directory.device:
+        del kept["upper"], kept["work"]
+    return kept
+
+
 def key(directory: Directory) -> tuple[object, ...]:
     """What two accounts of one directory share."""
     return directory.device, directory.inode, directory.subvolume
@@ -109,18 +143,19 @@ def places(count: int, members: Sequence[int], above: Iterable[tuple[int, int]])
     `count` is the number of lower layers, `members` are directories shown to be among them, `above` pairs of
     members of which the first was seen to lie above the second. A circle means that the evidence is wrong: then none.
     """
-    below: dict[int, set[int]] = {member: set() for member in members}
+    bits = {member: 1 << position for position, member in enumerate(members)}
+    below = dict.fromkeys(members, 0)
     for upper, lower in above:
-        below[upper].add(lower)
+        below[upper] |= bits[lower]
     for middle in members:  # transitive closure
         for upper in members:
-            if middle in below[upper]:
+            if below[upper] & bits[middle]:
                 below[upper] |= below[middle]
-    if any(member in below[member] for member in members):
+    if any(below[member] & bits[member] for member in members):
         return {}
     found = {}
     for member in members:
-        over = sum(member in below[other] for other in members)
-        if over + len(below[member]) == count - 1:
+        over = sum(1 for other in members if below[other] & bits[member])
+        if over + below[member].bit_count() == count - 1:
             found[member] = over
     return found

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import os
-
 from ..record import Record
-from . import judge
-from .evidence import FILE_IDENTIFIER, INTROSPECTION, OPTION_STRING, WITNESS, Findings, Slot, unchecked
-from .hints import Hints
-from .identifiers import Identifiers
-from .introspection import Kernel, device_name, directory_of, held_options, sources_of
-from .merged import open_root
+from .evidence import FILE_IDENTIFIER, INTROSPECTION, OPTION_STRING, WITNESS, Findings, Slot
+from .held import HeldSources
+from .introspection import Kernel, device_name, held_options
 from .options import ShownOptions, parse_shown
-from .pins import Pins
-from .witness import Witness, nothing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..introspect.facts import DirectoryFacts, OverlayFacts
     from ..linux.mountinfo import Mount
+    from .climb import LowerRungs
     from .evidence import Verdict
-    from .hints import Candidate
     from .location import Locator
     from .vantage import Vantage
-    from .witness import Evidence
 
 
 class Account(Record):
@@ -51,11 +41,9 @@ class Ladder:
         self.locator = locator
         self.without = without
         self.kernel = Kernel(vantage, wanted=INTROSPECTION not in without)
-        self.hints = Hints(vantage)
+        self.held_sources = HeldSources()
         self.defaults = defaults
-        pins = Pins(vantage)
-        self.identifiers = Identifiers(vantage, pins, locator)
-        self.witness = Witness(vantage, pins)
+        self._lower_rungs: LowerRungs | None = None
 
     def abilities(self) -> tuple[tuple[str, str], ...]:
         """Each rung and whether it serves."""
@@ -107,7 +95,7 @@ class Ladder:
         findings = Findings()
         facts = self.kernel.facts(device)
         if facts is not None:
-            verdicts = self._held(facts, shown)
+            verdicts = self.held_sources.verdicts(facts, shown)
             held = held_options(facts)
         else:
             why = self.kernel.unavailable or self.kernel.failures.get(device, "not read")
@@ -122,68 +110,17 @@ class Ladder:
                 return mount.super_options
         return b""
 
-    def _held(self, facts: OverlayFacts, shown: ShownOptions) -> list[Verdict]:
-        sources = sources_of(facts)
-        counts = {"lower": 0, "data": 0, "upper": 0, "work": 0}
-        for slot, _directory, _maps in sources:
-            counts[slot.role] += 1
-        named = {"lower": shown.lowers, "data": shown.data, "upper": (shown.upper,), "work": (shown.work,)}
-        fit = counts["lower"] == len(shown.lowers) and counts["data"] == len(shown.data)
-        verdicts = []
-        for slot, directory, idmap in sources:
-            if fit and (name := named[slot.role][slot.index]) is not None:
-                slot = unchecked(Slot, {"role": slot.role, "index": slot.index, "declared": name})
-            verdicts.append(judge.held(slot, directory_of(directory), idmap))
-        return verdicts
-
     def _climb(
         self, device: str, mounts: tuple[Mount, ...], shown: ShownOptions, findings: Findings, why: str
     ) -> list[Verdict]:
-        """The rungs below introspection, all of them: what one can't tell another may."""
+        if self._lower_rungs is None:
+            from .climb import LowerRungs  # most dumps need none of them
+
+            self._lower_rungs = LowerRungs(self.vantage, self.locator, self.without, self.defaults)
         slots = slots_of(shown)
-        readings = self.hints.assignments(slots, [mount.mount_point for mount in mounts])
-        exact: dict[str, judge.Shown] = {}
-        placed: dict[int, judge.Shown] = {}
         for slot in slots:
             findings.add(slot.name, INTROSPECTION, why)
-        for rung, evidence in self._see(mounts, shown, slots, readings):
-            for slot in slots:
-                findings.add(slot.name, rung, evidence.said.get(slot.name, evidence.said.get("", "nothing")))
-            exact = evidence.exact | exact
-            placed = evidence.placed | placed
-        if OPTION_STRING in self.without:
-            readings = []
-        for slot in slots:
-            findings.add(slot.name, OPTION_STRING, self._read_as(slot, readings))
-        return judge.weigh(slots, exact, placed, readings)
-
-    def _see(
-        self, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot], readings: list[dict[str, Candidate]]
-    ) -> Iterator[tuple[str, Evidence]]:
-        """What the rungs that look through the overlay show, the stronger first."""
-        merged = open_root(self.vantage, mounts, with_upper=shown.upper is not None)
-        if merged is None:
-            for rung in (FILE_IDENTIFIER, WITNESS):
-                yield rung, nothing("no mount of the overlay's root can be looked at")
-            return
-        try:
-            if FILE_IDENTIFIER in self.without:
-                yield FILE_IDENTIFIER, nothing("switched off")
-            else:
-                exports = (shown.value(b"nfs_export") or self.defaults.get(b"nfs_export")) != b"off"
-                yield FILE_IDENTIFIER, self.identifiers.see(merged, slots, readings, exports=exports)
-            if WITNESS in self.without:
-                yield WITNESS, nothing("switched off")
-            else:
-                yield WITNESS, self.witness.see(merged, slots, readings)
-        finally:
-            os.close(merged.fd)
-
-    def _read_as(self, slot: Slot, readings: list[dict[str, Candidate]]) -> str:
-        if OPTION_STRING in self.without:
-            return "switched off"
-        found = {judge.key(one.directory) for reading in readings if (one := reading.get(slot.name))}
-        return f"its name leads to {len(found) or 'no'} director{'y' if len(found) == 1 else 'ies'}"
+        return self._lower_rungs.verdicts(device, mounts, shown, slots, findings)
 
 
 def slots_of(shown: ShownOptions) -> list[Slot]:

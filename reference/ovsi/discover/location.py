@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .vantage import MountNamespace, Vantage
 
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+_MAX_ANCHORS = 16
 _WITHIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
 
 
@@ -82,6 +83,16 @@ class Locator:
             found = self._found[key] = self._locate(directory)
         return found
 
+    def guess(self, directory: Directory) -> Spot | None:
+        """Where the directory would be by its path, not opened: a server may never answer."""
+        if directory.deleted or directory.path is None:
+            return None
+        for view in self.views(self.vantage.here, directory.device):
+            path = view.path_of(directory.path)
+            if path is not None and view.visible(path):
+                return Spot(path[len(view.point) :] or b"/", view.mount)
+        return None
+
     def views(self, space: MountNamespace, device: str) -> list[_View]:
         """The mounts of a superblock in a namespace: lookups reach the first ones, then by depth, then by ID."""
         key = (id(space), device)
@@ -100,6 +111,8 @@ class Locator:
         if directory.path is None:
             directory = self._with_path(here, directory)
         if found := self._below(here, directory):
+            return found
+        if found := self._moved(here, directory):
             return found
         if directory.path is not None:
             for view in self.views(here, directory.device):
@@ -139,9 +152,18 @@ class Locator:
                 return unchecked(Located, fields)
         return None
 
+    def _moved(self, space: MountNamespace, directory: Directory) -> Located | None:
+        """The directory where its handle leads, if that is another path than the one that was read before."""
+        known = directory
+        if known.handle is None:
+            made = make_handle(known.fs_type, known.inode, known.generation, known.subvolume)
+            known = known.replace(handle=made, handle_made=True)
+        known = self._with_path(space, known)
+        return None if known.path == directory.path else self._below(space, known)
+
     def _with_path(self, space: MountNamespace, directory: Directory) -> Directory:
         """The directory with its path inside the file system, if a handle opened below a mount there tells it."""
-        for view in self.views(space, directory.device):
+        for view in self.views(space, directory.device)[:_MAX_ANCHORS]:
             path = self._path_by_handle(space, view, directory)
             if path is not None:
                 return directory.replace(path=path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from ..record import Record
+from .judge import key, places
 from .merged import is_whiteout, listing, open_listable
 
 TYPE_CHECKING = False
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from .evidence import Directory
     from .merged import Merged
     from .vantage import Vantage
+
+
+_MAX_LOOKS = 20_000
 
 
 class Member(Record):
@@ -43,11 +47,11 @@ class Members:
             os.close(member.fd)
 
     def __contains__(self, directory: Directory) -> bool:
-        return _key(directory) in self._keys
+        return key(directory) in self._keys
 
     def add(self, directory: Directory, fd: int, names: Iterable[bytes], witness: bytes) -> None:
         """Take a directory with its descriptor, which is closed with the others."""
-        self._keys.add(_key(directory))
+        self._keys.add(key(directory))
         self.found.append(Member(directory, fd, tuple(names), witness))
 
     def open(self, path: bytes) -> tuple[int, list[bytes]] | None:
@@ -63,23 +67,36 @@ class Members:
             return None
 
     def above(self, merged: Merged, is_shown: Callable[[Member, bytes], bool]) -> list[tuple[int, int]]:
-        """Which member lies above which: of two that hold a name, the one whose entry the overlay shows."""
+        """Which member lies above which: of those that hold a name, the one whose entry the overlay shows is on top."""
         holders: dict[bytes, list[int]] = {}
         for index, member in enumerate(self.found):
             for name in member.names:
                 holders.setdefault(name, []).append(index)
         pairs: set[tuple[int, int]] = set()
+        looks = 0
         for name, some in holders.items():
-            if len(some) < 2 or not merged.harmless(name):
-                continue
-            if all((one, two) in pairs or (two, one) in pairs for one in some for two in some if one < two):
+            looks += len(some)
+            if len(some) < 2 or looks > _MAX_LOOKS or not merged.harmless(name):
                 continue
             top = next((one for one in some if is_shown(self.found[one], name)), None)
             if top is not None:
                 pairs |= {(top, other) for other in some if other != top}
         return sorted(pairs)
 
-    def contradiction(self, merged: Merged) -> str | None:
+    def placed(self, merged: Merged, count: int, pairs: Iterable[tuple[int, int]]) -> tuple[dict[int, Member], str]:
+        """Which of the `count` lower layers each member is, where only one order fits; and what is to be said of all.
+
+        None where all are known and an entry of one contradicts.
+        """
+        found = places(count, range(len(self.found)), pairs)
+        if len(self.found) == count == len(found) and (against := self._contradiction(merged)):
+            return {}, against
+        members = {place: self.found[index] for index, place in found.items()}
+        if len(found) < len(self.found):
+            return members, f"{len(self.found)} directories are lower layers, but their order does not show"
+        return members, "nothing that it alone holds shows through the overlay" if len(found) < count else ""
+
+    def _contradiction(self, merged: Merged) -> str | None:
         """An entry that the overlay does not show though no other layer hides it; for a full set of members."""
         for member in self.found:
             for name in member.names:
@@ -97,7 +114,3 @@ def _is_whiteout_in(member: Member, name: bytes) -> bool:
         return is_whiteout(os.stat(name, dir_fd=member.fd, follow_symlinks=False))
     except OSError:
         return True  # gone meanwhile
-
-
-def _key(directory: Directory) -> tuple[object, ...]:
-    return directory.device, directory.inode, directory.subvolume

@@ -41,7 +41,9 @@ class ShownOptions(Record):
     """The parts of an option string; every name without escapes.
 
     `own` are overlay's options but for its layers, unknown ones included, as (name, value), in the order shown.
-    `lower_mount_ids` and `upper_mount_id` are what a Virtuozzo kernel adds: mounts that the layers lie on.
+    `upper_as_shown` and `work_as_shown` have overlay's escapes still on, if they are ones: a name that was given by
+    descriptor shows without any. `lower_mount_ids` and `upper_mount_id` are what a Virtuozzo kernel adds: mounts that
+    the layers lie on.
     """
 
     flags: tuple[bytes, ...] = ()
@@ -50,6 +52,8 @@ class ShownOptions(Record):
     data: tuple[bytes, ...] = ()
     upper: bytes | None = None
     work: bytes | None = None
+    upper_as_shown: bytes | None = None
+    work_as_shown: bytes | None = None
     own: tuple[tuple[bytes, bytes | None], ...] = ()
     lower_mount_ids: tuple[int, ...] = ()
     upper_mount_id: int | None = None
@@ -95,7 +99,9 @@ def parse_array(options: Iterable[bytes]) -> ShownOptions:
         elif name == b"datadir+":
             data.append(value)
         elif name in (b"upperdir", b"workdir"):
-            found["upper" if name == b"upperdir" else "work"] = without_backslashes(value)
+            role = "upper" if name == b"upperdir" else "work"
+            found[role] = without_backslashes(value)
+            found[f"{role}_as_shown"] = value
         elif not _mount_ids(name, value, found):
             own.append((name, value))
     return ShownOptions(

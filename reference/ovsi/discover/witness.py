@@ -11,9 +11,8 @@ import os
 import stat
 
 from ..linux.files import fstatfs
-from ..record import Record
 from .evidence import WITNESS
-from .judge import Shown, key, places
+from .judge import Evidence, Shown, key, nothing
 from .members import Members
 from .merged import entry
 
@@ -23,26 +22,10 @@ if TYPE_CHECKING:
     from .hints import Candidate
     from .members import Member
     from .merged import Merged
-    from .pins import Pin, Pins
+    from .pins import Pins
     from .vantage import Vantage
 
 _HIGH_BITS = 52  # xino keeps the index of a file system above; real numbers that reach so high are left alone
-
-
-class Evidence(Record):
-    """What a rung showed: sources by slot name, lowers by index; and a sentence for each slot, "" for all."""
-
-    exact: dict[str, Shown]
-    placed: dict[int, Shown]
-    said: dict[str, str]
-
-
-NOTHING = Evidence({}, {}, {})
-
-
-def nothing(why: str) -> Evidence:
-    """A rung that has nothing to say, and why."""
-    return Evidence({}, {}, {"": why})
 
 
 class Witness:
@@ -61,125 +44,134 @@ class Witness:
         on_pin = [one for one in candidates.values() if one.directory.device == pin.device]
         if not on_pin:
             return nothing(f"{why}, but no name leads to a directory there")
-        members = Members(self.vantage)
-        opened: list[int] = []
+        uppers = [reading["upper"] for reading in readings if "upper" in reading]
+        look = _Look(self.vantage, merged, on_pin, why)
         try:
-            return self._see(merged, slots, readings, on_pin, pin, why, members, opened)
+            return look.evidence(uppers, sum(slot.role == "lower" for slot in slots))
         finally:
-            members.close()
-            for fd in opened:
-                os.close(fd)
+            look.close()
 
-    def _see(
-        self,
-        merged: Merged,
-        slots: list[Slot],
-        readings: list[dict[str, Candidate]],
-        on_pin: list[Candidate],
-        pin: Pin,
-        why: str,
-        members: Members,
-        opened: list[int],
-    ) -> Evidence:
-        said: dict[str, str] = {"": why}
+
+class _Look:
+    """One overlay, and the candidates on the file system that is pinned.
+
+    one_file_system: it was seen that inode numbers are real ones, those of directories too.
+    """
+
+    def __init__(self, vantage: Vantage, merged: Merged, on_pin: list[Candidate], why: str) -> None:
+        self.vantage = vantage
+        self.merged = merged
+        self.on_pin = on_pin
+        self.why = why
+        self.members = Members(vantage)
+        self.one_file_system = False
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self.members.close()
+        if self.merged.upper is not None:
+            os.close(self.merged.upper)
+            self.merged.upper = None
+
+    def evidence(self, uppers: list[Candidate], count: int) -> Evidence:
+        """The upper first: what it does not hold can be looked at without a trace."""
         exact: dict[str, Shown] = {}
-        one_file_system = False
-        if merged.with_upper:
-            upper = self._upper(merged, readings, on_pin)
-            if upper is None:
-                said["upper"] = "no directory that its name may mean is shown to be the root that the overlay writes to"
-                return Evidence({}, {}, said)
-            candidate, fd, witness = upper
-            opened.append(fd)
-            merged.upper = fd
-            one_file_system = True
-            how = f"{why}; its inode number is that of the overlay's root, and {witness!r} shows that those are real"
-            exact["upper"] = Shown(candidate.directory, WITNESS, how)
-            on_pin = [one for one in on_pin if key(one.directory) != key(candidate.directory)]
-        for one in on_pin:
-            if one.directory not in members:
-                one_file_system = self._lower(merged, one, members, one_file_system) or one_file_system
-        count = sum(slot.role == "lower" for slot in slots)
-        pairs = members.above(merged, lambda member, name: _shows(merged, member, name, one_file_system) is not None)
-        if not merged.with_upper and one_file_system:
-            top = [index for index, member in enumerate(members.found) if member.directory.inode == merged.inode]
-            pairs += [(index, other) for index in top for other in range(len(members.found)) if other != index]
-        placed = places(count, range(len(members.found)), pairs)
-        if len(members.found) == count == len(placed) and (against := members.contradiction(merged)):
-            said[""] = against
-            return Evidence(exact, {}, said)
-        for index, member in enumerate(members.found):
+        if self.merged.with_upper:
+            shown = self._upper([one for one in uppers if one in self.on_pin])
+            if shown is None:
+                why = "no directory that its name may mean is shown to be the root that the overlay writes to"
+                return Evidence({}, {}, {"": self.why, "upper": why})
+            exact["upper"] = shown
+        taken = {key(one.directory) for one in exact.values()}
+        for one in self.on_pin:
+            if one.directory not in self.members and key(one.directory) not in taken:
+                self._lower(one)
+        pairs = self.members.above(self.merged, self._shows) + self._above_all()
+        placed, remark = self.members.placed(self.merged, count, pairs)
+        said = {"": f"{self.why}; {remark}" if remark else self.why}
+        said |= {name: one.how for name, one in exact.items()}
+        lowers = {}
+        for place, member in placed.items():
             witness = os.fsdecode(member.witness)
-            if index in placed:
-                how = f"{why}; {witness!r} in it is what the overlay shows, and no other place is left for it"
-                said[f"lower/{placed[index]}"] = how
-        if len(placed) < len(members.found):
-            said[""] = f"{why}; {len(members.found)} directories are lower layers, but their order does not show"
-        shown = {
-            placed[index]: Shown(member.directory, WITNESS, said[f"lower/{placed[index]}"])
-            for index, member in enumerate(members.found)
-            if index in placed
-        }
-        return Evidence(exact, shown, said)
+            how = f"{self.why}; {witness!r} in it is what the overlay shows, and no other place is left for it"
+            lowers[place] = Shown(member.directory, WITNESS, how)
+            said[f"lower/{place}"] = how
+        return Evidence(exact, lowers, said)
 
-    def _upper(
-        self, merged: Merged, readings: list[dict[str, Candidate]], on_pin: list[Candidate]
-    ) -> tuple[Candidate, int, str] | None:
-        """The upper, a descriptor of it, and the entry that shows that inode numbers are real."""
-        if merged.inode >> _HIGH_BITS:
-            return None
-        for one in on_pin:
-            if one.directory.inode != merged.inode or not any(reading.get("upper") == one for reading in readings):
+    def _above_all(self) -> list[tuple[int, int]]:
+        """Without an upper, the overlay's root shows the inode number of the top lower."""
+        if self.merged.with_upper or not self.one_file_system:
+            return []
+        found = self.members.found
+        top = [index for index, member in enumerate(found) if member.directory.inode == self.merged.inode]
+        return [(index, other) for index in top for other in range(len(found)) if other != index]
+
+    def _upper(self, uppers: list[Candidate]) -> Shown | None:
+        """The upper, opened, if the overlay's root has its inode number and that is a real one."""
+        for one in uppers:
+            if one.directory.inode != self.merged.inode or self.merged.inode >> _HIGH_BITS:
                 continue
-            witness = self._file_that_shows_one_file_system(merged, one, on_pin)
+            witness = self._file_that_shows_one_file_system(one)
             if witness is not None:
-                return one, self.vantage.here.open(path_of(one)), os.fsdecode(witness)
+                self.merged.upper = self.vantage.here.open(path_of(one))
+                self.one_file_system = True
+                shown = f"{os.fsdecode(witness)!r} shows that those are real"
+                how = f"{self.why}; its inode number is that of the overlay's root, and {shown}"
+                return Shown(one.directory, WITNESS, how)
         return None
 
-    def _file_that_shows_one_file_system(
-        self, merged: Merged, upper: Candidate, on_pin: list[Candidate]
-    ) -> bytes | None:
+    def _file_that_shows_one_file_system(self, upper: Candidate) -> bytes | None:
         """A file that the overlay shows with its own device number: then directories' numbers are real ones too.
 
-        Only names are tried that no directory among the candidates bears, so that no merged directory is looked at.
+        Only names are tried that are no directory in any candidate, so that no merged directory is looked at.
         """
         directories: list[tuple[int, list[bytes]]] = []
         try:
-            for one in (upper, *(other for other in on_pin if other is not upper)):
-                found = Members(self.vantage).open(path_of(one))
-                if found is not None:
+            for one in (upper, *(other for other in self.on_pin if other is not upper)):
+                if (found := self.members.open(path_of(one))) is not None:
                     directories.append(found)
             for fd, names in directories:
                 for name in names:
-                    if not _is_file(fd, name) or not all(_is_no_directory(other, name) for other, _ in directories):
-                        continue
-                    shown = merged.entry(name)
-                    if shown is not None and not stat.S_ISDIR(shown.st_mode):
-                        return name if _is_real(shown, merged) else None
+                    if _is_file(fd, name) and all(_is_no_directory(other, name) for other, _ in directories):
+                        shown = self.merged.entry(name)
+                        if shown is not None and not stat.S_ISDIR(shown.st_mode):
+                            return name if _is_real(shown, self.merged) else None
         finally:
             for fd, _names in directories:
                 os.close(fd)
         return None
 
-    def _lower(self, merged: Merged, one: Candidate, members: Members, one_file_system: bool) -> bool:
-        """Take the candidate among the members if an entry shows that it is a layer; whether numbers proved real."""
-        found = members.open(path_of(one))
+    def _lower(self, one: Candidate) -> None:
+        """Take a candidate among the members if an entry shows that it is a layer."""
+        found = self.members.open(path_of(one))
         if found is None:
-            return False
+            return
         fd, names = found
-        real = False
         for name in names:
-            if not merged.harmless(name):
-                continue
-            shown = merged.entry(name)
+            shown = self.merged.entry(name) if self.merged.harmless(name) else None
             if shown is None:
                 continue
-            real = real or (not stat.S_ISDIR(shown.st_mode) and _is_real(shown, merged))
-            if _same(shown, entry(fd, name), merged, one_file_system or real):
-                members.add(one.directory, fd, names, name)
-                return real
+            if not stat.S_ISDIR(shown.st_mode) and _is_real(shown, self.merged):
+                self.one_file_system = True
+            if self._same(shown, entry(fd, name)):
+                self.members.add(one.directory, fd, names, name)
+                return
         os.close(fd)
-        return real
+
+    def _shows(self, member: Member, name: bytes) -> bool:
+        shown = self.merged.entry(name)
+        return shown is not None and self._same(shown, entry(member.fd, name))
+
+    def _same(self, shown: os.stat_result, there: os.stat_result | None) -> bool:
+        """Whether an entry that the overlay shows is the very object in a directory on the pinned file system."""
+        if there is None or shown.st_ino != there.st_ino or stat.S_IFMT(shown.st_mode) != stat.S_IFMT(there.st_mode):
+            return False
+        if shown.st_mtime_ns != there.st_mtime_ns:
+            return False
+        if stat.S_ISDIR(shown.st_mode):
+            return self.one_file_system
+        alone = shown.st_nlink == there.st_nlink == 1
+        return alone and shown.st_size == there.st_size and _is_real(shown, self.merged)
 
 
 def path_of(one: Candidate) -> bytes:
@@ -201,23 +193,3 @@ def _is_no_directory(fd: int, name: bytes) -> bool:
 def _is_real(shown: os.stat_result, merged: Merged) -> bool:
     """Whether the inode number that a non-directory shows is that of an object on the pinned file system."""
     return shown.st_dev == merged.device and not shown.st_ino >> _HIGH_BITS
-
-
-def _same(shown: os.stat_result, there: os.stat_result | None, merged: Merged, one_file_system: bool) -> bool:
-    """Whether an entry that the overlay shows is the very object in a directory on the pinned file system."""
-    if there is None or shown.st_ino != there.st_ino or stat.S_IFMT(shown.st_mode) != stat.S_IFMT(there.st_mode):
-        return False
-    if stat.S_ISDIR(shown.st_mode):
-        return one_file_system and shown.st_mtime_ns == there.st_mtime_ns
-    return (
-        _is_real(shown, merged)
-        and shown.st_nlink == there.st_nlink == 1
-        and shown.st_size == there.st_size
-        and shown.st_mtime_ns == there.st_mtime_ns
-    )
-
-
-def _shows(merged: Merged, member: Member, name: bytes, one_file_system: bool) -> bytes | None:
-    shown = merged.entry(name)
-    there = entry(member.fd, name)
-    return name if shown is not None and _same(shown, there, merged, one_file_system) else None

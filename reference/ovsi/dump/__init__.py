@@ -18,6 +18,10 @@ from .build import Builder, Explanation
 from .select import EVERY_OVERLAY, Selector, at_mountpoint, select, with_mount_id, with_unique_id
 from .tables import Tables
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = [
     "EVERY_OVERLAY",
     "RUNGS",
@@ -47,8 +51,13 @@ class DumpResult(Record):
 
     image: model.Image
     complete: bool
-    explanations: tuple[Explanation, ...]
     abilities: tuple[tuple[str, str], ...]
+    explain: Callable[[], tuple[Explanation, ...]]
+
+    @property
+    def explanations(self) -> tuple[Explanation, ...]:
+        """Why each source is stated as it is; made when asked for."""
+        return self.explain()
 
 
 def dump(pid: int | None, selector: Selector, *, without: frozenset[str] = frozenset()) -> DumpResult:
@@ -59,6 +68,8 @@ def dump(pid: int | None, selector: Selector, *, without: frozenset[str] = froze
     for _ in range(_TRIES):
         vantage = Vantage(pid)
         with _Watch(vantage) as watch:
+            if selector.kind == "all" and not vantage.here.table.consistent:
+                continue  # one that came meanwhile might be missing
             result = _dump_once(vantage, selector, without)
             if not watch.changed(result):
                 return result
@@ -84,7 +95,7 @@ def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) ->
             mounts=tuple(tables.mounts),
             overlays=tuple(overlays),
         )
-        return DumpResult(image, builder.complete, tuple(builder.explanations), ladder.abilities())
+        return DumpResult(image, builder.complete, ladder.abilities(), builder.explanations)
     finally:
         ladder.kernel.close()
 

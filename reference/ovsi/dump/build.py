@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..discover.evidence import Directory, IdMaps, Spot, Verdict
     from ..discover.ladder import Account
     from ..discover.location import Located, Locator
+    from ..discover.options import Basis
     from ..introspect.facts import IdMap, OverlayFacts, UserNamespaceFacts
     from .tables import Tables
 
@@ -35,14 +36,17 @@ class Explanation(Record):
 
 
 class Builder:
-    """Makes overlay entries; collects explanations, and whether every source is proved and in reach."""
+    """Makes overlay entries; `complete` tells whether every source so far is proved and in reach."""
 
     def __init__(self, tables: Tables, locator: Locator, module_defaults: dict[bytes, bytes]) -> None:
         self.tables = tables
         self.locator = locator
         self.module_defaults = module_defaults
-        self.explanations: list[Explanation] = []
+        self._accounts: list[tuple[str, Account]] = []
+        self._sources: dict[tuple[object, ...], model.Source] = {}
         self.complete = True
+        self._mounters: dict[tuple[int, int], model.Mounter] = {}
+        self._options: dict[tuple[tuple[bytes, bytes | None, Basis], ...], tuple[model.MountOption, ...]] = {}
 
     def overlay(self, account: Account, name: str) -> model.Overlay:
         """The entry of one overlay."""
@@ -51,57 +55,86 @@ class Builder:
         layers: list[model.Layer] = []
         work = None
         for verdict in account.verdicts:
-            fields = self._source(verdict, account, name)
-            if verdict.slot.role == "work":
-                work = model.Source(**fields)
+            source = self._source(verdict)
+            if isinstance(source, model.Layer):
+                layers.append(source)
             else:
-                role: Any = verdict.slot.role
-                layers.append(model.Layer(role=role, **fields))
+                work = source
+        self._accounts.append((name, account))
         return model.Overlay(
             id=name,
             filesystem=filesystem,
             mounts=mounts,
-            options=tuple(self._options(account)),
+            options=self._effective(account),
             security_options=tuple(
                 [model.MountOption(name=text(key), value=value, basis="shown") for key, value in account.shown.security]
             ),
             superblock_flags=_flags(account),
             shown_options=account.super_options,
-            mounter=_mounter(account.facts) if account.facts is not None else None,
+            mounter=None if account.facts is None else self._mounter(account.facts),
             layers=tuple(layers),
             work=work,
         )
 
-    def _options(self, account: Account) -> list[model.MountOption]:
+    def _effective(self, account: Account) -> tuple[model.MountOption, ...]:
         # Held options are complete: what is off there, or not in this kernel, has no default to be stated.
         known = self.module_defaults if account.held is None else {}
-        return [
-            model.MountOption(name=text(key), value=value, basis=basis)
-            for key, value, basis in effective(account.shown, known, account.held)
-        ]
+        acting = tuple(effective(account.shown, known, account.held))
+        options = self._options.get(acting)
+        if options is None:
+            made = [model.MountOption(name=text(key), value=value, basis=basis) for key, value, basis in acting]
+            options = self._options[acting] = tuple(made)
+        return options
 
-    def _source(self, verdict: Verdict, account: Account, overlay: str) -> dict[str, Any]:
+    def _mounter(self, facts: OverlayFacts) -> model.Mounter:
+        key = id(facts.creator), id(facts.user_namespace)  # one object for all that share it
+        mounter = self._mounters.get(key)
+        if mounter is None:
+            mounter = self._mounters[key] = _mounter(facts)
+        return mounter
+
+    def _source(self, verdict: Verdict) -> model.Source:
+        """The entry of a source; the very same for overlays that share it."""
         slot = verdict.slot
-        name = slot.name
-        said = account.findings.said.get(name, ())
+        # Directories of introspection are one object each for a whole dump, and tell all; others are not shared.
+        key = (id(verdict.directory), slot.role, slot.declared, verdict.idmap) if verdict.idmap_known else None
+        source = None if key is None else self._sources.get(key)
+        if source is None:
+            fields = self._fields(verdict)
+            role: Any = slot.role
+            source = model.Source(**fields) if role == "work" else model.Layer(role=role, **fields)
+            if key is not None:
+                self._sources[key] = source
+        if source.state not in _REACHED:
+            self.complete = False
+        return source
+
+    def _fields(self, verdict: Verdict) -> dict[str, Any]:
+        slot = verdict.slot
         if verdict.directory is None:
             fields = self._falling_short(verdict, verdict.candidate, None)
+        elif verdict.assurance == "proved":
+            fields = self._proved(verdict, self.locator.locate(verdict.directory))
         else:
-            located = self.locator.locate(verdict.directory)
-            said = (*said, ("location", located.said))
-            if verdict.assurance == "proved":
-                fields = self._proved(verdict, located)
-            else:
-                fields = self._falling_short(verdict, located.spot, located.directory)
+            fields = self._falling_short(verdict, self.locator.guess(verdict.directory), verdict.directory)
         fields["declared"] = slot.declared
         fields["assurance"] = verdict.assurance
         if slot.role != "work" and verdict.idmap is not None:
             fields["idmap"] = _layer_idmap(verdict.idmap)
         fields["missing"] = _missing_of_source(verdict)
-        if fields["state"] not in _REACHED:
-            self.complete = False
-        self.explanations.append(Explanation(overlay, name, tuple(said), verdict.why))
         return fields
+
+    def explanations(self) -> tuple[Explanation, ...]:
+        """For every source what each rung said of it, where it was found, and why the judge decided so."""
+        return tuple(
+            [self._explain(name, account, one) for name, account in self._accounts for one in account.verdicts]
+        )
+
+    def _explain(self, overlay: str, account: Account, verdict: Verdict) -> Explanation:
+        said = tuple(account.findings.said.get(verdict.slot.name, ()))
+        if verdict.directory is not None and verdict.assurance == "proved":
+            said += (("location", self.locator.locate(verdict.directory).said),)
+        return Explanation(overlay, verdict.slot.name, said, verdict.why)
 
     def _proved(self, verdict: Verdict, located: Located) -> dict[str, Any]:
         directory = located.directory

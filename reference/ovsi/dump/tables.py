@@ -33,7 +33,7 @@ class Tables:
         self._filesystem_ids: dict[str, str] = {}
         self._mount_ids: dict[tuple[int | None, int], str] = {}
         self._unique: dict[int | None, dict[int, int]] = {}
-        self._namespaces: dict[int | None, model.Namespace | None] = {}
+        self._attributes: dict[tuple[bytes, ...], tuple[str, ...]] = {}
 
     def unique_ids(self, space: MountNamespace) -> dict[int, int]:
         """Mount ID to 64-bit ID in a namespace, as far as the kernel tells."""
@@ -135,12 +135,18 @@ class Tables:
                 root=mount.root,
                 mount_point=mount.mount_point,
                 source=mount.source,
-                attributes=tuple([text(attribute) for attribute in mount.attributes]),
+                attributes=self._words(mount.attributes),
                 propagation=_propagation(mount),
                 namespace=model.Namespace(inode=namespace[0], unique_id=namespace[1]) if namespace else None,
             )
         )
         return name
+
+    def _words(self, attributes: tuple[bytes, ...]) -> tuple[str, ...]:
+        words = self._attributes.get(attributes)
+        if words is None:
+            words = self._attributes[attributes] = tuple([text(attribute) for attribute in attributes])
+        return words
 
     def _unique_id(self, mount: Mount, namespace: tuple[int, int | None] | None) -> int | None:
         if namespace is None:

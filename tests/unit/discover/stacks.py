@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ovsi.dump import RUNGS, DumpResult, Selector, at_mountpoint, dump
+from ovsi.errors import Refusal
 from ovsi.image import model
 from ovsi.image.read import decode
 from ovsi.image.write import encode
@@ -77,6 +78,14 @@ def taken(where: str | Selector, *, pid: int | None = None, without: Iterable[st
     assert decode(encode(result.image)) == result.image
     check_proved(result, pid)
     return result
+
+
+def tried(where: str | Selector) -> tuple[DumpResult | None, str]:
+    """A dump, or the code of its refusal."""
+    try:
+        return taken(where), ""
+    except Refusal as refusal:
+        return None, refusal.code
 
 
 def place_of(result: DumpResult, source: model.Source) -> bytes | None:

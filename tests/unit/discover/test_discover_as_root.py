@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from ovsi.dump import EVERY_OVERLAY, with_mount_id
@@ -22,6 +23,7 @@ from .stacks import (
     states,
     taken,
     tmpfs,
+    tried,
     unmount,
 )
 
@@ -330,3 +332,46 @@ def test_a_mount_point_through_a_symbolic_link() -> None:
     os.symlink("/tmp/m", "/tmp/link")
     assert states(taken("/tmp/link")) == LOCATED
     assert states(taken("/tmp/./s/../m/")) == LOCATED
+
+
+def churn(path: str) -> None:
+    """Mount and unmount there until killed."""
+    while True:
+        mountapi.mount(b"churn", path.encode(), b"tmpfs")
+        mountapi.umount2(path.encode(), mountapi.MNT_DETACH)
+
+
+def test_while_mounts_come_and_go() -> None:
+    where = plain()
+    make("/tmp/churn")
+    child = os.fork()
+    if child == 0:
+        churn("/tmp/churn")
+    try:
+        for _ in range(20):
+            assert states(taken(where)) == LOCATED
+            found, code = tried(EVERY_OVERLAY)
+            assert code == "changed-meanwhile" if found is None else found.complete
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_while_the_overlay_itself_comes_and_goes() -> None:
+    where = plain()
+    options = b"lowerdir=/tmp/s/l0:/tmp/s/l1"
+    child = os.fork()
+    if child == 0:
+        while True:
+            mountapi.umount2(where.encode(), mountapi.MNT_DETACH)
+            mountapi.mount(b"churn", where.encode(), b"overlay", 0, options)
+    try:
+        for _ in range(50):
+            found, code = tried(where)
+            if found is None:
+                assert code in ("no-such-mount", "not-an-overlay", "changed-meanwhile")
+            else:
+                assert set(states(found).values()) == {"located"}
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

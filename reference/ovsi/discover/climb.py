@@ -1,0 +1,87 @@
+"""The rungs below introspection, for an overlay that it does not serve: what one can't tell another may."""
+
+from __future__ import annotations
+
+import os
+
+from . import judge
+from .evidence import FILE_IDENTIFIER, OPTION_STRING, WITNESS
+from .hints import Hints
+from .identifiers import Identifiers
+from .judge import Evidence, nothing
+from .merged import open_root
+from .pins import Pins
+from .witness import Witness
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..linux.mountinfo import Mount
+    from .evidence import Findings, Slot, Verdict
+    from .hints import Candidate
+    from .location import Locator
+    from .options import ShownOptions
+    from .vantage import Vantage
+
+
+class LowerRungs:
+    """File identifiers, witnesses and names. One for a whole dump."""
+
+    def __init__(
+        self, vantage: Vantage, locator: Locator, without: frozenset[str], defaults: dict[bytes, bytes]
+    ) -> None:
+        self.vantage = vantage
+        self.without = without
+        self.defaults = defaults
+        self.hints = Hints(vantage)
+        pins = Pins(vantage)
+        self.identifiers = Identifiers(vantage, pins, locator)
+        self.witness = Witness(vantage, pins)
+
+    def verdicts(
+        self, device: str, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot], findings: Findings
+    ) -> list[Verdict]:
+        """A verdict a slot; what each rung said goes into `findings`."""
+        readings = [
+            {name: one for name, one in reading.items() if one.directory.device != device}  # not the overlay itself
+            for reading in self.hints.assignments(slots, [mount.mount_point for mount in mounts])
+        ]
+        evidence = []
+        for rung, seen in self._see(mounts, shown, slots, readings):
+            evidence.append(seen)
+            for slot in slots:
+                findings.add(slot.name, rung, seen.said.get(slot.name, seen.said.get("", "nothing")))
+        if OPTION_STRING in self.without:
+            readings = []
+        for slot in slots:
+            findings.add(slot.name, OPTION_STRING, self._read_as(slot, readings))
+        return judge.weigh(slots, judge.combined(evidence), readings)
+
+    def _see(
+        self, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot], readings: list[dict[str, Candidate]]
+    ) -> Iterator[tuple[str, Evidence]]:
+        """What the rungs that look through the overlay show, the stronger first."""
+        merged = open_root(self.vantage, mounts, with_upper=shown.upper is not None)
+        if merged is None:
+            for rung in (FILE_IDENTIFIER, WITNESS):
+                yield rung, nothing("no mount of the overlay's root can be looked at")
+            return
+        try:
+            if FILE_IDENTIFIER in self.without:
+                yield FILE_IDENTIFIER, nothing("switched off")
+            else:
+                exports = (shown.value(b"nfs_export") or self.defaults.get(b"nfs_export")) != b"off"
+                yield FILE_IDENTIFIER, self.identifiers.see(merged, slots, readings, exports=exports)
+            if WITNESS in self.without:
+                yield WITNESS, nothing("switched off")
+            else:
+                yield WITNESS, self.witness.see(merged, slots, readings)
+        finally:
+            os.close(merged.fd)
+
+    def _read_as(self, slot: Slot, readings: list[dict[str, Candidate]]) -> str:
+        if OPTION_STRING in self.without:
+            return "switched off"
+        found = {judge.key(one.directory) for reading in readings if (one := reading.get(slot.name))}
+        return f"its name leads to {len(found) or 'no'} director{'y' if len(found) == 1 else 'ies'}"

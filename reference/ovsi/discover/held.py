@@ -1,0 +1,93 @@
+"""Verdicts on what introspection read: every source at once. What overlays share is weighed once."""
+
+from __future__ import annotations
+
+from . import judge
+from .evidence import IdMaps, Slot, unchecked
+from .introspection import directory_of
+from .options import split_layers, without_backslashes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..introspect.facts import DirectoryFacts, IdMap, LayerFacts, OverlayFacts
+    from .evidence import Directory, Verdict
+    from .options import ShownOptions
+
+
+class HeldSources:
+    """Verdicts by the facts that they rest on. One for a whole dump, which keeps the facts."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[tuple[object, ...], Verdict] = {}
+        self._directories: dict[int, Directory] = {}
+
+    def verdicts(self, facts: OverlayFacts, shown: ShownOptions) -> list[Verdict]:
+        """A verdict a source: layers top to bottom, the work directory last."""
+        found = []
+        counts = {"upper": 0, "lower": 0, "data": 0}
+        for layer, name in zip(facts.layers, _names(facts, shown), strict=True):
+            index = counts[layer.role]
+            counts[layer.role] = index + 1
+            key = (id(layer.directory), layer.role, index, name, id(layer.uid_map), id(layer.gid_map))
+            verdict = self._verdicts.get(key)
+            if verdict is None:
+                slot = unchecked(Slot, {"role": layer.role, "index": index, "declared": name})
+                maps = _maps(layer.uid_map, layer.gid_map)
+                verdict = self._verdicts[key] = judge.held(slot, self._directory(layer.directory), maps)
+            found.append(verdict)
+        if facts.work is not None:
+            name = _single(shown.work, shown.work_as_shown, facts.workdir, facts.work.path)
+            found.append(judge.held(Slot("work", 0, name), self._directory(facts.work), None))
+        return found
+
+    def _directory(self, facts: DirectoryFacts) -> Directory:
+        directory = self._directories.get(id(facts))
+        if directory is None:
+            directory = self._directories[id(facts)] = directory_of(facts)
+        return directory
+
+
+def _names(facts: OverlayFacts, shown: ShownOptions) -> list[bytes | None]:
+    """The name of each layer: as mountinfo shows it, if it shows as many as there are; else as the kernel keeps it."""
+    layers = facts.layers
+    first = int(bool(layers) and layers[0].role == "upper")
+    names: list[bytes | None] = []
+    if first:
+        upper = layers[0]
+        names.append(_single(shown.upper, shown.upper_as_shown, upper.declared, upper.directory.path))
+    below = [*shown.lowers, *shown.data]
+    lowers = sum(layer.role == "lower" for layer in layers)
+    if len(shown.lowers) == lowers and len(below) == len(layers) - first:
+        return [*names, *below]
+    kept = [name for some in split_layers(facts.lowerdir or b"") for name in some]
+    return names + [_kept(layer, kept, index) for index, layer in enumerate(layers[first:])]
+
+
+def _kept(layer: LayerFacts, together: list[bytes], index: int) -> bytes | None:
+    if layer.declared is not None:
+        return layer.declared
+    return together[index] if index < len(together) else None
+
+
+def _single(name: bytes | None, as_shown: bytes | None, kept: bytes | None, path: bytes | None) -> bytes | None:
+    """The name of an upper or work directory: without escapes, but as shown where only so it is that of the directory.
+
+    A name that was given by descriptor shows without overlay's escapes, so that its backslashes are its own.
+    """
+    if name is None or as_shown is None:
+        if kept is None:
+            return None
+        name, as_shown = without_backslashes(kept), kept
+    if as_shown == name or path is None:
+        return name
+    last = path[path.rfind(b"/") + 1 :]
+    return as_shown if as_shown.endswith(last) and not name.endswith(last) else name
+
+
+def _maps(uid_map: IdMap | None, gid_map: IdMap | None) -> IdMaps | None:
+    if uid_map is None or gid_map is None:
+        return None
+    return IdMaps(
+        tuple((one.inside, one.outside, one.count) for one in uid_map),
+        tuple((one.inside, one.outside, one.count) for one in gid_map),
+    )

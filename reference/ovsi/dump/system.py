@@ -1,0 +1,254 @@
+"""Every overlay of the system: those of all mount namespaces, and those that only another overlay holds.
+
+With introspection the kernel's own list of overlay superblocks tells them, and all are described as the caller's mount
+namespace sees their sources. Without it, each mount namespace that may be looked into tells its own, as seen there.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ..discover.evidence import INTROSPECTION
+from ..discover.introspection import Kernel, device_name
+from ..discover.ladder import Ladder
+from ..discover.location import Locator
+from ..discover.options import defaults
+from ..discover.vantage import Vantage
+from ..errors import Refusal
+from ..image import model
+from ..introspect.errors import Inconsistent, KernelReadError
+from ..linux.files import fstatfs
+from ..linux.namespaces import open_namespace
+from ..linux.syscall import closing
+from ..record import Record
+from . import _TRIES, _host, _module_parameters, _namespace, dump
+from .build import Builder
+from .select import EVERY_OVERLAY, OVERLAY
+from .tables import Tables
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..introspect.facts import OverlayFacts
+    from ..linux.mountinfo import Mount
+
+_OVERLAYFS_MAGIC = 0x794C7630  # linux/magic.h
+_CHANGING = (Inconsistent, KernelReadError)
+
+
+class Seat(Record):
+    """Where an overlay is mounted: in the mount namespace of this inode number, in which `pid` is a process.
+
+    pid: None for the caller itself.
+    """
+
+    namespace: int | None
+    pid: int | None
+    mount_id: int
+    mount_point: bytes
+
+
+class Found(Record):
+    """An overlay: its entry in `image`, and all its mounts in namespaces that may be looked into, maybe none.
+
+    The states and places in the image are as seen from the image's own `namespace`.
+    """
+
+    overlay: model.Overlay
+    image: model.Image
+    seats: tuple[Seat, ...]
+
+
+class System(Record):
+    """All overlays that could be found; `hidden`: processes whose mount namespaces may not be looked into.
+
+    complete: every source of every overlay is proved, and located, covered or elsewhere; and nothing is hidden.
+    """
+
+    found: tuple[Found, ...]
+    complete: bool
+    hidden: int
+    abilities: tuple[tuple[str, str], ...]
+
+
+def overlays_of_system(*, without: frozenset[str] = frozenset()) -> System:
+    """Every overlay that this process can find; `without` as of `ovsi.dump.dump`.
+
+    Raises Refusal: no-overlay, permission-denied where there may be some out of sight, changed-meanwhile.
+    """
+    for _ in range(_TRIES):
+        vantage = Vantage(None)
+        try:
+            system = _look(vantage, without)
+            if not _changed(vantage, system):
+                break
+        finally:
+            vantage.close()
+    else:
+        raise Refusal("changed-meanwhile", "the overlays changed all the time while they were read", "this system")
+    if not system.found and system.hidden:
+        what = f"no overlay in sight, and {system.hidden} processes may not be looked into"
+        raise Refusal("permission-denied", what, "this system")
+    if not system.found:
+        raise Refusal("no-overlay", "no mount namespace of this system holds an overlay", "this system")
+    return system
+
+
+def _look(vantage: Vantage, without: frozenset[str]) -> System:
+    locator, parameters = Locator(vantage), defaults(_module_parameters())
+    ladder = Ladder(vantage, locator, without | {INTROSPECTION}, parameters)
+    kernel = ladder.kernel = _WholeKernel(vantage, wanted=INTROSPECTION not in without)
+    try:
+        seats = _seats(vantage)
+        held = kernel.devices()
+        if kernel.unavailable is None:
+            here = vantage.here.table
+            devices = dict.fromkeys((*seats, *held))
+            tables = Tables(vantage, ladder)
+            accounts = ladder.accounts({device: sorted(here.by_device(device), key=_by_id) for device in devices})
+            builder = Builder(tables, locator, parameters)
+            overlays = [builder.overlay(account, f"o{number}") for number, account in enumerate(accounts)]
+            images = [_image(vantage, tables, overlays)] if overlays else []
+            complete = builder.complete
+        else:
+            images, complete = _by_namespaces(vantage, without, set(seats))
+        hidden = 0 if held else _hidden()  # who is hidden can't hide an overlay from the kernel's own list
+        return System(tuple(_found(images, seats)), complete and not hidden, hidden, ladder.abilities())
+    finally:
+        kernel.close()
+
+
+class _WholeKernel(Kernel):
+    """Reads all overlay superblocks at once, wherever they are mounted."""
+
+    def devices(self) -> list[str]:
+        """Every overlay of the system that could be read, the oldest first."""
+        start = self._any_overlay()
+        if start is not None and self._reader is not None:
+            addresses = self._reader.same_type(start)
+            try:
+                every = self._reader.overlays(addresses)
+            except _CHANGING:  # one in motion must not hide the others
+                every = [facts for address in addresses for facts in self._one(address)]
+            self._facts = {device_name(facts.device): facts for facts in every}
+        return list(self._facts)
+
+    def load(self, overlays: dict[str, list[Mount]]) -> None:
+        """All that can be read was read by `devices`."""
+        self.failures |= {device: "it came or went meanwhile" for device in overlays if device not in self._facts}
+
+    def _one(self, address: int) -> list[OverlayFacts]:
+        assert self._reader is not None
+        try:
+            return self._reader.overlays([address])
+        except _CHANGING:
+            return []
+
+    def _any_overlay(self) -> int | None:
+        """The address of one overlay's superblock: of a mounted one, else of one that a process holds."""
+        if self._reader is None:
+            return None
+        for space in (self.vantage.here, *self.vantage.others()):
+            if any(mount.fs_type == OVERLAY for mount in space.table.entries):
+                try:
+                    with closing(open_namespace(space.process, "mnt")) as namespace:
+                        for mount in self._reader.mounts(namespace):
+                            if mount.filesystem == OVERLAY:
+                                return mount.superblock
+                except (OSError, *_CHANGING):
+                    continue
+        for holder in self.vantage.holders():
+            try:
+                with closing(holder.open()) as fd:
+                    if fstatfs(fd).type == _OVERLAYFS_MAGIC:
+                        return self._reader.superblock_of(fd)
+            except (OSError, *_CHANGING):
+                continue
+        return None
+
+
+def _seats(vantage: Vantage) -> dict[str, list[Seat]]:
+    """Where overlays are mounted, by their devices: the caller's mount namespace first."""
+    seats: dict[str, list[Seat]] = {}
+    for space in (vantage.here, *vantage.others()):
+        for mount in space.table.entries:
+            if mount.fs_type == OVERLAY:
+                pid = None if space is vantage.here else space.pid
+                seat = Seat(space.inode, pid, mount.mount_id, mount.mount_point)
+                seats.setdefault(mount.device, []).append(seat)
+    return seats
+
+
+def _by_namespaces(vantage: Vantage, without: frozenset[str], wanted: set[str]) -> tuple[list[model.Image], bool]:
+    """A dump of each namespace that holds an overlay which those before it did not."""
+    images, complete = [], True
+    for space in (vantage.here, *vantage.others()):
+        if any(mount.fs_type == OVERLAY and mount.device in wanted for mount in space.table.entries):
+            try:
+                result = dump(space.pid, EVERY_OVERLAY, without=without | {INTROSPECTION})
+            except Refusal:
+                complete = False  # it ended, or changes all the time
+                continue
+            complete = complete and result.complete
+            images.append(result.image)
+            wanted -= {one.device for one in result.image.filesystems if one.type == "overlay"}
+    return images, complete
+
+
+def _image(vantage: Vantage, tables: Tables, overlays: list[model.Overlay]) -> model.Image:
+    return model.Image(
+        host=_host(),
+        namespace=_namespace(vantage),
+        filesystems=tuple(tables.filesystems),
+        mounts=tuple(tables.mounts),
+        overlays=tuple(overlays),
+    )
+
+
+def _found(images: list[model.Image], seats: dict[str, list[Seat]]) -> Iterator[Found]:
+    """Each overlay once, from the first image that has it."""
+    seen: set[str] = set()
+    for image in images:
+        devices = {one.id: one.device for one in image.filesystems}
+        for overlay in image.overlays:
+            device = devices[overlay.filesystem]
+            if device not in seen:
+                seen.add(device)
+                yield Found(overlay, image, tuple(seats.get(device, ())))
+
+
+def _changed(vantage: Vantage, system: System) -> bool:
+    """Whether a mount of an overlay came, went or moved since the tables were read."""
+    seats = {(seat.namespace, seat.mount_id) for one in system.found for seat in one.seats}
+    for space in (vantage.here, *vantage.others()):
+        if space.changed():
+            ids = {number for namespace, number in seats if namespace == space.inode}
+            try:
+                fresh, old = space.read_again(), space.table
+            except OSError:  # the process ended, and its namespace perhaps with it
+                if ids:
+                    return True
+                continue
+            ids |= {mount.mount_id for mount in fresh.entries if mount.fs_type == OVERLAY}
+            if any(old.by_mount_id(number) != fresh.by_mount_id(number) for number in ids):
+                return True
+    return False
+
+
+def _hidden() -> int:
+    """How many processes there are whose mount namespace may not be looked into."""
+    count = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                os.stat(f"/proc/{name}/ns/mnt")
+            except PermissionError:
+                count += 1
+            except OSError:
+                continue  # it ended
+    return count
+
+
+def _by_id(mount: Mount) -> int:
+    return mount.mount_id
