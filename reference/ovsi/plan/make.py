@@ -47,7 +47,9 @@ def make_plan(image: Image, request: Request, host: Host) -> Plan:
         same_boot=tables.same_boot,
         pid=request.pid,
         accept=request.accept,
-        overlays=tuple(_overlay_plan(overlay, tables, overlay.id in wanted) for overlay in ordered),
+        overlays=tuple(
+            _overlay_plan(overlay, tables, overlay.id in wanted, _serves(overlay, ordered)) for overlay in ordered
+        ),
     )
 
 
@@ -116,7 +118,16 @@ def _inside_out(chosen: tuple[Overlay, ...], tables: _Tables) -> list[Overlay]:
     return ordered
 
 
-def _overlay_plan(overlay: Overlay, tables: _Tables, wanted: bool) -> OverlayPlan:
+def _serves(overlay: Overlay, others: list[Overlay]) -> bool:
+    return any(
+        source.identity is not None and source.identity.filesystem == overlay.filesystem
+        for other in others
+        if other is not overlay
+        for _name, source in sources(other)
+    )
+
+
+def _overlay_plan(overlay: Overlay, tables: _Tables, wanted: bool, serves: bool) -> OverlayPlan:
     notes: list[str] = []
     return OverlayPlan(
         id=overlay.id,
@@ -127,6 +138,7 @@ def _overlay_plan(overlay: Overlay, tables: _Tables, wanted: bool) -> OverlayPla
         superblock_flags=overlay.superblock_flags,
         mounter=overlay.mounter,
         mounts=_mount_plans(overlay, tables, notes) if wanted else (),
+        serves=serves,
         notes=tuple(notes),
     )
 

@@ -23,6 +23,20 @@ class Mapping(Record):
     directory: bytes
 
 
+def parse_map(word: bytes) -> Mapping:
+    """The argument of --map, `FS[:/SUB]=DIR`; the first `=` ends FS:/SUB. Raises ValueError for another form."""
+    left, equals, directory = word.partition(b"=")
+    filesystem, colon, sub = left.partition(b":")
+    if not equals or not filesystem or not directory:
+        raise ValueError("must be FS=DIR or FS:/SUB=DIR")
+    if colon and not sub.startswith(b"/"):
+        raise ValueError("SUB must begin with /")
+    if any(part in (b".", b"..") for part in sub.split(b"/")):
+        raise ValueError("SUB must not have . or .. in it")
+    plain = b"/" + b"/".join(part for part in sub.split(b"/") if part)
+    return Mapping(filesystem.decode(errors="replace"), plain, directory)
+
+
 class Request(Record):
     """What the command line of `restore` asks for. `accept`: words of the registry."""
 
@@ -146,7 +160,7 @@ class MountPlan(Record):
 
 
 class OverlayPlan(Record):
-    """One superblock, to be built once. mounts: empty where it only serves as a layer of another."""
+    """One superblock, built once. serves: another overlay of the plan has it as a layer; then mounts may be empty."""
 
     id: str
     device: str | None
@@ -156,6 +170,7 @@ class OverlayPlan(Record):
     superblock_flags: tuple[str, ...]
     mounter: Mounter | None
     mounts: tuple[MountPlan, ...]
+    serves: bool
     notes: tuple[str, ...]
 
     def subject(self, source: SourcePlan | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import text
 from ..image.model import LayerIdmap
-from .records import ByInner, ByMap, ByMount, ByProcess, Mapping
+from .records import ByInner, ByMap, ByMount, ByProcess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,17 +126,3 @@ def _way_in_words(way: Way) -> str:
     if isinstance(way, ByProcess):
         return f"{text(way.path)} in /proc/{way.pid}/{way.through}"
     return f"{text(way.path)} in overlay {way.overlay}"
-
-
-def parse_map(word: bytes) -> Mapping:
-    """The argument of --map, `FS[:/SUB]=DIR`; the first `=` ends FS:/SUB. Raises ValueError for another form."""
-    left, equals, directory = word.partition(b"=")
-    filesystem, colon, sub = left.partition(b":")
-    if not equals or not filesystem or not directory:
-        raise ValueError("must be FS=DIR or FS:/SUB=DIR")
-    if colon and not sub.startswith(b"/"):
-        raise ValueError("SUB must begin with /")
-    if any(part in (b".", b"..") for part in sub.split(b"/")):
-        raise ValueError("SUB must not have . or .. in it")
-    plain = b"/" + b"/".join(part for part in sub.split(b"/") if part)
-    return Mapping(filesystem.decode(errors="replace"), plain, directory)

@@ -60,10 +60,15 @@ def in_child(work: Callable[[], Outcome]) -> tuple[object, list[int]]:
     raise OSError(*value)
 
 
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends."""
+    _prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+
+
 def _work_and_exit(work: Callable[[], Outcome], answer: _socket.socket, parent: int) -> None:
     code = 1
     try:
-        _prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+        die_with_parent()
         if os.getppid() == parent:
             _send(answer, *_outcome(work))
             code = 0
@@ -76,6 +81,8 @@ def _outcome(work: Callable[[], Outcome]) -> tuple[bytes, Sequence[int]]:
         value, descriptors = work()
     except Refusal as refusal:
         return marshal.dumps(("refusal", (refusal.code, refusal.message, refusal.subject))), ()
+    except KeyboardInterrupt as interrupt:
+        return marshal.dumps(("refusal", ("interrupted", str(interrupt), ""))), ()
     except OSError as failure:
         return marshal.dumps(("oserror", (failure.errno, failure.strerror, failure.filename))), ()
     return _packed(value), descriptors

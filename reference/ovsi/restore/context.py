@@ -7,7 +7,8 @@ import os
 
 from ..errors import Refusal
 from ..linux.files import read_file
-from ..linux.mountapi import fsopen, read_log, set_flag, set_string
+from ..linux.mountapi import create, fsopen, read_log, set_flag, set_string
+from ..linux.syscall import closing
 from . import own
 
 TYPE_CHECKING = False
@@ -91,6 +92,24 @@ def _set(fs: int, name: str, value: bytes | None, overlay: OverlayPlan) -> None:
         raise Refusal(
             "unsupported-option", f"overlay {overlay.id}: this kernel refuses {shown}: {said}", name
         ) from None
+
+
+def is_known(option: Option) -> bool:
+    """Whether this kernel takes an option, also where it tells only at the creation: with a lower that is missing.
+
+    EINVAL is then for the option, ENOENT for the lower.
+    """
+    with closing(open_overlay_context()) as fs:
+        try:
+            if option.value is None:
+                set_flag(fs, option.name.encode())
+            else:
+                set_string(fs, option.name.encode(), option.value)
+            set_string(fs, b"lowerdir", b"/proc/self/no such layer")
+            create(fs)
+        except OSError as failure:
+            return failure.errno != errno.EINVAL
+    return True
 
 
 def module_default(name: str) -> bytes | None:

@@ -6,6 +6,7 @@ import os
 
 from ..linux.namespaces import CLONE_NEWNS, CLONE_NEWUSER, namespace_inode, open_namespace, setns
 from . import own
+from .child import die_with_parent
 
 
 class Elsewhere:
@@ -20,6 +21,7 @@ class Elsewhere:
         """Go there for good. Raises OSError EPERM without CAP_SYS_ADMIN over it and CAP_SYS_CHROOT."""
         if self._user is not None:
             setns(self._user, CLONE_NEWUSER)
+            die_with_parent()  # new rights took that away
         setns(self._namespace, CLONE_NEWNS)
         os.fchdir(self._root)
         os.chroot(b".")

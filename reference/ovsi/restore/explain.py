@@ -5,17 +5,16 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import Refusal, from_oserror
-from ..linux.mountapi import OPEN_TREE_CLONE, open_tree
-from ..linux.syscall import AT_EMPTY_PATH
-from .probe import refuse_if_in_use
+from ..errors import Refusal, from_oserror, text
+from .context import given_options, is_known
+from .probe import is_locked, locked, refuse_if_in_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..plan.records import OverlayPlan
-    from .find import Opened
+    from .search import Opened
 
 
 def explain(failure: OSError, overlay: OverlayPlan, opened: Sequence[Opened]) -> Refusal:
@@ -36,21 +35,14 @@ def explain(failure: OSError, overlay: OverlayPlan, opened: Sequence[Opened]) ->
 
 
 def _invalid(overlay: OverlayPlan, opened: Sequence[Opened]) -> Refusal | None:
+    for option in given_options(overlay):
+        if not is_known(option):
+            shown = option.name if option.value is None else f"{option.name}={text(option.value)}"
+            return Refusal("unsupported-option", f"overlay {overlay.id}: this kernel refuses {shown}", option.name)
     for source in opened:
-        if source.tree is None and _has_locked_mounts(source.fd):
-            subject = overlay.subject(source.plan)
-            return Refusal(
-                "locked-mount", f"a mount that this user namespace may not uncover lies below {subject}", subject
-            )
+        if source.tree is None and is_locked(source.fd):
+            return locked(overlay, source)
     pair = [source for source in opened if source.plan.role in ("upper", "work")]
     if len(pair) == 2 and os.fstat(pair[0].fd).st_dev != os.fstat(pair[1].fd).st_dev:
         return Refusal("bad-layers", f"overlay {overlay.id}: upper and work are not on one file system", overlay.id)
     return None
-
-
-def _has_locked_mounts(fd: int) -> bool:
-    try:
-        os.close(open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE))
-    except OSError as failure:
-        return failure.errno == errno.EINVAL
-    return False

@@ -6,20 +6,19 @@ between matters.
 
 from __future__ import annotations
 
-import errno
 import os
 
 from ..errors import Refusal
-from ..identity import SAME, Verdict, by_device_alone, compare, row_of
-from ..linux.handles import FileHandle, open_by_handle_at
-from ..plan.paths import below, common
+from ..identity import by_device_alone, row_of
+from ..plan.paths import common
 from ..plan.records import ByInner, ByMap, ByMount, ByProcess
 from . import own
 from .child import in_child
-from .look import Superblock, plainly_same, seen_of_fd
+from .look import Superblock
 from .pair import in_one_tree, on_one_mount, pair_of
-from .reach import Anchor, Namespace, clone_tree, open_below
+from .reach import Anchor, Namespace
 from .result import Accepted
+from .search import Opened, Search
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,28 +29,6 @@ if TYPE_CHECKING:
     from .child import Outcome
     from .elsewhere import Elsewhere
     from .result import What
-
-_GONE = (errno.ENOENT, errno.ESTALE)
-_ANOTHER_KIND = (errno.ENOTDIR, errno.ELOOP)
-
-
-class Opened:
-    """A source, open. path: below `anchor`; in_clone: it was opened in the anchor's clone, a detached tree.
-
-    verdict: how it compares with the image. tree: the detached tree that it is in, None in the caller's namespace.
-    """
-
-    __slots__ = ("anchor", "fd", "path", "plan", "tree", "verdict")
-
-    def __init__(
-        self, plan: SourcePlan, fd: int, verdict: Verdict, anchor: Anchor, path: bytes, tree: int | None = None
-    ) -> None:
-        self.plan = plan
-        self.fd = fd
-        self.verdict = verdict
-        self.anchor = anchor
-        self.path = path
-        self.tree = tree
 
 
 class Finder:
@@ -78,7 +55,7 @@ class Finder:
         """
         found: dict[str, Opened] = {}
         try:
-            searches = {source.name: _Search(self, source) for source in overlay.sources}
+            searches = {source.name: Search(self, source) for source in overlay.sources}
             self._here(overlay, searches, found)
             self._elsewhere(overlay, searches, found)
             self._otherwise(overlay, searches, found)
@@ -94,7 +71,7 @@ class Finder:
             raise
         return opened
 
-    def _here(self, overlay: OverlayPlan, searches: dict[str, _Search], found: dict[str, Opened]) -> None:
+    def _here(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
         for source in overlay.sources:
             search = searches[source.name]
             if source.role == "work" and "upper" in found:
@@ -105,7 +82,7 @@ class Finder:
                     if opened is not None:
                         found[source.name] = opened
 
-    def _elsewhere(self, overlay: OverlayPlan, searches: dict[str, _Search], found: dict[str, Opened]) -> None:
+    def _elsewhere(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
         """What is missing looked for in each other mount namespace that the image names for it, all at once."""
         missing = _missing(overlay, found)
         for inode in dict.fromkeys(inode for _source, way in missing for inode in way.namespaces):
@@ -125,7 +102,7 @@ class Finder:
         self,
         there: Elsewhere,
         missing: list[tuple[SourcePlan, ByMount]],
-        searches: dict[str, _Search],
+        searches: dict[str, Search],
         found: dict[str, Opened],
     ) -> None:
         try:
@@ -157,7 +134,7 @@ class Finder:
                     anchors[number] = self.namespace.keep(Anchor(trees[number], Superblock(*superblock), None))
                 yield anchors[number], path, source
 
-    def _otherwise(self, overlay: OverlayPlan, searches: dict[str, _Search], found: dict[str, Opened]) -> None:
+    def _otherwise(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
         """What a process holds, and overlays of the image that this restore builds."""
         for source in overlay.sources:
             for way in source.ways:
@@ -212,145 +189,15 @@ class Finder:
             if by_device_alone(fs_type) and not any(witness.still_in(table) for witness in way.witnesses):
                 mounts = []
         if not mounts and way.uuid is not None:
-            mounts = self.namespace.by_uuid(way.uuid, fs_type)
+            bearers = self.namespace.by_uuid(way.uuid, fs_type)
+            if len(bearers) > 1:
+                message = f"file systems {', '.join(bearers)} bear the same UUID: say with --map which one is meant"
+                raise Refusal("identity-insufficient", message, way.uuid)
+            mounts = next(iter(bearers.values()), [])
         if not mounts and way.device is None and way.mount_point is not None:
             # Nothing names the file system on this boot: the place is looked at, and judged as unconfirmed.
             mounts = [mount for mount in table.stack_at(way.mount_point)[-1:] if mount.fs_type == fs_type.encode()]
         return mounts
-
-
-class _Search:
-    """The search for one source. Remembers the most telling failure for the refusal."""
-
-    def __init__(self, finder: Finder, source: SourcePlan) -> None:
-        self.finder = finder
-        self.source = source
-        self.near: Mount | None = None
-        self.differs: Verdict | None = None
-        self.missing = ""
-        self.mounted = False
-
-    def by_mount(self, way: ByMount) -> Opened | None:
-        """Below the mounts of its file system, the one of `near` first."""
-        mounts = self.finder.mounts_for(way, self.source)
-        if self.near is not None and len(mounts) > 1:
-            mounts = sorted(mounts, key=lambda mount: mount is not self.near)
-        for mount in mounts:
-            path = self._path_in(mount, way)
-            anchor = self.finder.namespace.anchor(mount) if path is not None else None
-            if anchor is None or path is None:
-                continue
-            self.mounted = True
-            found = self._look_at(anchor, path) or self._by_handle(anchor)
-            if found is not None:
-                return found
-        return None
-
-    def _path_in(self, mount: Mount, way: ByMount) -> bytes | None:
-        if way.path is not None:
-            return below(way.path, mount.root)
-        return way.below if mount.mount_point == way.mount_point else b"/"
-
-    def by_map(self, way: ByMap) -> Opened | None:
-        """Where --map leads."""
-        try:
-            anchor = self.finder.namespace.directory(way.directory)
-        except (OSError, KeyError) as failure:
-            self.missing = f"the directory of --map can't be opened: {failure}"
-            return None
-        self.mounted = True
-        return self._look_at(anchor, way.path)
-
-    def by_process(self, way: ByProcess) -> Opened | None:
-        """In what a process holds."""
-        from .held import open_held
-
-        anchor = open_held(way, self.source)
-        if anchor is None:
-            return None
-        self.finder.namespace.keep(anchor)
-        return self.look_in(anchor, anchor.fd, way.path, anchor.fd)
-
-    def by_inner(self, way: ByInner) -> Opened | None:
-        """In another overlay of the image, of which a copy is made."""
-        anchor = self.finder.namespace.keep(self.finder.inner(way.overlay))
-        self.mounted = True
-        fd = self._open(anchor.fd, way.path)
-        return None if fd is None else Opened(self.source, fd, SAME, anchor, way.path, anchor.fd)
-
-    def _look_at(self, anchor: Anchor, path: bytes) -> Opened | None:
-        """What is at the path, if it is the source; a mount that covers it is passed by in a copy of the tree."""
-        try:
-            return self.look_in(anchor, anchor.fd, path, None)
-        except OSError as failure:
-            if failure.errno != errno.EXDEV:
-                raise
-        return self.look_in(anchor, anchor.clone, path, anchor.clone)
-
-    def look_in(self, anchor: Anchor, top: int, path: bytes, tree: int | None) -> Opened | None:
-        """What is at the path below `top`, if it is the source."""
-        fd = self._open(top, path)
-        if fd is None:
-            return None
-        verdict = self._compare(fd, anchor.superblock)
-        if verdict.kind == "differs":
-            self.differs = verdict
-            os.close(fd)
-            return None
-        return Opened(self.source, fd, verdict, anchor, path, tree)
-
-    def _open(self, top: int, path: bytes) -> int | None:
-        try:
-            return open_below(top, path)
-        except OSError as failure:
-            if failure.errno in _GONE:
-                self.missing = self.missing or f"there is nothing at {path!r}"
-            elif failure.errno in _ANOTHER_KIND:
-                self.differs = Verdict("differs", f"{path!r} is a symbolic link or no directory, or leads through one")
-            else:
-                raise
-            return None
-
-    def _compare(self, fd: int, superblock: Superblock) -> Verdict:
-        source, plan = self.source, self.finder.plan
-        if source.identity is None or source.filesystem is None:
-            return SAME
-        if plan.same_boot and plainly_same(fd, superblock, source.identity, source.filesystem):
-            return SAME
-        seen = seen_of_fd(fd, superblock, source.identity)
-        return compare(source.identity, source.filesystem, seen, same_boot=plan.same_boot)
-
-    def _by_handle(self, anchor: Anchor) -> Opened | None:
-        """The source wherever it was moved to below the anchor, if its file system can open it by handle."""
-        handle = self.source.identity.handle if self.source.identity is not None else None
-        if handle is None or anchor.superblock.fs_type == "overlay":
-            return None
-        try:
-            fd = open_by_handle_at(anchor.fd, FileHandle(handle.type, handle.bytes), os.O_PATH | os.O_DIRECTORY)
-        except OSError:
-            return None
-        try:
-            path = below(own.path_of(fd), own.path_of(anchor.fd)) if os.fstat(fd).st_nlink else None
-        finally:
-            os.close(fd)
-        return self._look_at(anchor, path) if path is not None else None
-
-    def refusal(self, subject: str) -> Refusal:
-        """Why the source can't be had, by the most telling thing that was met."""
-        source = self.source
-        why = f" ({source.reason})" if source.reason else ""
-        if self.differs is not None:
-            return Refusal(
-                "identity-differs", f"{subject} is not the source of the image: {self.differs.detail}", subject
-            )
-        if self.mounted or self.missing:
-            return Refusal(
-                "source-missing", f"{subject} does not exist any more: {self.missing or 'not found'}{why}", subject
-            )
-        name = source.filesystem.type if source.filesystem is not None else "unknown"
-        return Refusal(
-            "filesystem-missing", f"the file system ({name}) of {subject} is mounted nowhere in reach{why}", subject
-        )
 
 
 def _missing(overlay: OverlayPlan, found: dict[str, Opened]) -> list[tuple[SourcePlan, ByMount]]:
@@ -366,7 +213,7 @@ def _missing(overlay: OverlayPlan, found: dict[str, Opened]) -> list[tuple[Sourc
 
 def _copies(finder: Finder, missing: Sequence[tuple[SourcePlan, ByMount]]) -> Outcome:
     """In another namespace: for each source (number of its tree, path in it, superblock) or None, and the trees."""
-    found = [_Search(finder, source).by_mount(way) for source, way in missing]
+    found = [Search(finder, source).by_mount(way) for source, way in missing]
     pair = pair_of([opened for opened in found if opened is not None])
     if pair is not None and pair[0].anchor is pair[1].anchor:
         in_one_tree(pair)
@@ -380,7 +227,7 @@ def _copies(finder: Finder, missing: Sequence[tuple[SourcePlan, ByMount]]) -> Ou
         if pair is not None and opened in pair:
             base = common(pair[0].path, pair[1].path)
             path = opened.path[len(base.rstrip(b"/")) :] or b"/"
-        tree = opened.tree if path != b"/" and opened.tree is not None else clone_tree(opened.fd)
+        tree = opened.tree if path != b"/" and opened.tree is not None else own.clone_tree(opened.fd)
         if tree not in trees:
             trees.append(tree)
         superblock = opened.anchor.superblock

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..plan.records import Option, OverlayPlan
-    from .find import Opened
     from .result import Setup
+    from .search import Opened
 
 _OVERLAY_MAGIC = 0x794C7630
 _ST_RDONLY = 1

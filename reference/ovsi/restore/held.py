@@ -6,8 +6,9 @@ import os
 
 from ..linux.namespaces import open_process, process_start_time
 from ..linux.syscall import closing
+from . import own
 from .look import Superblock, uuid_of_fd
-from .reach import Anchor, clone_tree
+from .reach import Anchor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def open_held(way: ByProcess, source: SourcePlan) -> Anchor | None:
             if process_start_time(process) != way.start_time:
                 return None
             with closing(os.open(way.through, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)) as held:
-                tree = clone_tree(held)
+                tree = own.clone_tree(held)
     except OSError:
         return None
     kind = source.filesystem.type if source.filesystem is not None else ""

@@ -9,8 +9,8 @@ from ..linux.idmap import user_namespace
 from ..linux.mountapi import MOUNT_ATTR_IDMAP, mount_setattr
 from ..linux.namespaces import IdRange
 from ..linux.syscall import AT_EMPTY_PATH
-from .pair import in_one_tree, pair_of, replace
-from .reach import clone_tree, open_below
+from . import own
+from .pair import in_one_tree, pair_of, reopen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..image.model import IdRange as Extent
     from ..image.model import LayerIdmap
     from ..plan.records import OverlayPlan
-    from .find import Opened
+    from .search import Opened
 
 
 def map_ids(overlay: OverlayPlan, opened: Sequence[Opened]) -> list[int]:
@@ -55,8 +55,8 @@ def _ranges(extents: Iterable[Extent]) -> list[IdRange]:
 
 
 def _own_tree(source: Opened) -> int:
-    tree = clone_tree(source.fd)
-    replace(source, open_below(tree, b"/"), tree)
+    tree = own.clone_tree(source.fd)
+    reopen(source, tree, b"/")
     return tree
 
 

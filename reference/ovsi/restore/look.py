@@ -6,7 +6,7 @@ import errno
 import os
 
 from ..identity import Seen
-from ..linux.files import btrfs_subvolume, file_system_uuid, generation
+from ..linux.files import btrfs_subvolume, btrfs_uuid, file_system_uuid, generation
 from ..linux.handles import AT_HANDLE_FID, HandleReader
 from ..linux.syscall import closing
 from ..record import Record
@@ -84,10 +84,13 @@ def _by_reading(fd: int, ask: object) -> int | None:
 
 def uuid_of_fd(fd: int) -> str | None:
     """The UUID of the file system that a readable descriptor is on, as text; None where there is none to read."""
-    try:
-        raw = file_system_uuid(fd)
-    except OSError:
-        return None
+    raw = b""
+    for ask in (file_system_uuid, btrfs_uuid):
+        try:
+            raw = ask(fd)
+        except OSError:
+            continue
+        break
     if len(raw) != 16 or not any(raw):
         return None
     digits = raw.hex()

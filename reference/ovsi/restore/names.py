@@ -14,14 +14,13 @@ from ..linux.namespaces import CLONE_NEWNS, open_namespace, setns
 from ..linux.syscall import closing
 from . import own
 from .context import KEYS
-from .reach import clone_tree
 from .workshop import attach, enter_private_namespace, new_tmpfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .find import Opened
+    from .search import Opened
 
 _PROC = b".proc of the restore"
 _LONGEST = 255
@@ -42,6 +41,13 @@ def may_return() -> bool:
     return True
 
 
+def set_numbers(fs: int, opened: Sequence[Opened]) -> None:
+    """Set every layer of a context under the number of its descriptor."""
+    own.stand_among_descriptors()
+    for source in opened:
+        set_string(fs, KEYS[source.plan.role], b"%d" % source.fd)
+
+
 def set_true_names(fs: int, opened: Sequence[Opened]) -> None:
     """Set every layer of a context under the path that the kernel shows of its descriptor.
 
@@ -49,10 +55,13 @@ def set_true_names(fs: int, opened: Sequence[Opened]) -> None:
     `may_return`.
     """
     names = [_name(source) for source in opened]
+    proc = own.copy()
+    if proc is None:
+        set_numbers(fs, opened)
+        return
     with closing(own.process()) as me:
         home = open_namespace(me, "mnt")
     root = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    proc = clone_tree(own.root())
     enter_private_namespace()
     top = new_tmpfs()
     attach(top)

@@ -5,12 +5,14 @@ Lookups begin at the held root and go through `self`, so that a forked child fin
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ..linux.files import STATX_MNT_ID, statx
+from ..linux.mountapi import OPEN_TREE_CLONE, open_tree
 from ..linux.mounttable import read_mount_table_of
 from ..linux.namespaces import namespace_inode
-from ..linux.syscall import AT_EMPTY_PATH, closing
+from ..linux.syscall import AT_EMPTY_PATH, AT_RECURSIVE, closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from ..linux.mounttable import MountTable
 
 _held: list[int] = []
+_copies: list[int] = []
 
 
 class Held:
@@ -31,9 +34,34 @@ class Held:
         os.close(_held.pop())
 
 
-def root() -> int:
-    """The held root of /proc."""
-    return _held[-1]
+def keep_copy() -> None:
+    """Make a copy of /proc to take along into another mount namespace, where the held one can't be copied."""
+    _copies.append(clone_tree(_held[-1]))
+
+
+def copy() -> int | None:
+    """A detached copy of /proc: the one taken along, once, else a new one; None where none can be made."""
+    if _copies:
+        return _copies.pop()
+    try:
+        return clone_tree(_held[-1])
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:
+            raise
+        return None
+
+
+def clone_tree(fd: int) -> int:
+    """A detached copy of what `fd` is open on, without the mounts below it unless they are locked there.
+
+    Raises OSError EINVAL for a mount of another mount namespace.
+    """
+    try:
+        return open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:
+            raise
+        return open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE)
 
 
 def path_of(fd: int) -> bytes:

@@ -6,13 +6,14 @@ import os
 
 from ..errors import Refusal
 from ..plan.paths import common
-from .reach import clone_tree, open_below
+from . import own
+from .reach import open_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .find import Opened
+    from .search import Opened
 
 
 def pair_of(opened: Sequence[Opened]) -> tuple[Opened, Opened] | None:
@@ -33,8 +34,7 @@ def on_one_mount(opened: Sequence[Opened]) -> None:
         )
     for source in pair:
         if source.tree is None:
-            tree = source.anchor.clone
-            replace(source, open_below(tree, source.path), tree)
+            reopen(source, source.anchor.clone, source.path)
 
 
 def in_one_tree(pair: tuple[Opened, Opened]) -> int:
@@ -43,19 +43,25 @@ def in_one_tree(pair: tuple[Opened, Opened]) -> int:
     base = common(upper.path, work.path)
     top = open_below(upper.anchor.fd if upper.tree is None else upper.tree, base)
     try:
-        tree = clone_tree(top)
+        tree = own.clone_tree(top)
     finally:
         os.close(top)
     for source in pair:
-        replace(source, open_below(tree, source.path[len(base.rstrip(b"/")) :] or b"/"), tree)
+        reopen(source, tree, source.path[len(base.rstrip(b"/")) :] or b"/")
     return tree
 
 
-def replace(source: Opened, fd: int, tree: int | None) -> None:
-    """Put a descriptor of the same directory, on another mount, in the place of the checked one.
+def reopen(source: Opened, tree: int, path: bytes) -> None:
+    """Put a descriptor of the same directory, opened in a copy of its tree, in the place of the checked one.
 
     The checked one is still open, so its inode number can't have gone to another directory. Raises Refusal.
     """
+    try:
+        fd = open_below(tree, path)
+    except OSError as failure:
+        raise Refusal(
+            "identity-differs", f"{source.plan.name} was moved while it was used: {failure}", source.plan.name
+        ) from None
     if not os.path.samestat(os.fstat(fd), os.fstat(source.fd)):
         os.close(fd)
         raise Refusal("identity-differs", f"{source.plan.name} was replaced while it was used", source.plan.name)

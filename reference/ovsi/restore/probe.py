@@ -7,21 +7,24 @@ import os
 
 from ..errors import Refusal
 from ..linux.files import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
-from ..linux.mountapi import create, set_fd, set_string
-from ..linux.syscall import closing
+from ..linux.mountapi import OPEN_TREE_CLONE, create, open_tree, set_fd, set_string
+from ..linux.syscall import AT_EMPTY_PATH, closing
 from ..plan.options import is_volatile, value_of
-from .context import open_overlay_context
+from . import own
+from .context import in_initial_user_namespace, open_overlay_context
 from .result import Accepted
 from .workshop import new_tmpfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ..plan.records import OverlayPlan
-    from .find import Opened
+    from .reach import Namespace
+    from .search import Opened
 
 _MARK = b"work/incompat/volatile"
+_DIRTY = b"dirty"
 
 
 def refuse_if_in_use(overlay: OverlayPlan, opened: Sequence[Opened]) -> None:
@@ -65,6 +68,48 @@ def _set_directory(fs: int, key: bytes, fd: int) -> None:
         set_string(fs, key.rstrip(b"+"), b"/proc/self/fd/%d" % fd)
 
 
+def refuse_if_locked(overlay: OverlayPlan, opened: Sequence[Opened], namespace: Namespace) -> None:
+    """Raises Refusal locked-mount where a mount lies below a layer that this user namespace may not uncover.
+
+    Only a mount namespace that belongs to a user namespace has such mounts. The kernel would refuse the layer.
+    """
+    if in_initial_user_namespace():
+        return
+    above: dict[int, set[bytes]] = {}
+    for source in opened:
+        mount = source.anchor.mount
+        if mount is None or source.tree is not None:
+            continue
+        if mount.mount_id not in above:
+            above[mount.mount_id] = _directories_above(child.mount_point for child in namespace.table.children(mount))
+        if above[mount.mount_id] and own.path_of(source.fd) in above[mount.mount_id] and is_locked(source.fd):
+            raise locked(overlay, source)
+
+
+def _directories_above(paths: Iterable[bytes]) -> set[bytes]:
+    above: set[bytes] = set()
+    for path in paths:
+        while path not in above:
+            above.add(path)
+            path = path[: path.rfind(b"/")] or b"/"
+    return above
+
+
+def is_locked(fd: int) -> bool:
+    """Whether a copy of the tree without the mounts on it is refused."""
+    try:
+        os.close(open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE))
+    except OSError as failure:
+        return failure.errno == errno.EINVAL
+    return False
+
+
+def locked(overlay: OverlayPlan, source: Opened) -> Refusal:
+    """The refusal of a layer with a locked mount below it."""
+    subject = overlay.subject(source.plan)
+    return Refusal("locked-mount", f"a mount that this user namespace may not uncover lies below {subject}", subject)
+
+
 def volatile_leftovers(overlay: OverlayPlan, opened: Sequence[Opened], accept: frozenset[str]) -> Accepted | None:
     """Whether the workdir bears the mark of a volatile mount, with which the kernel refuses it.
 
@@ -95,8 +140,7 @@ def remove_volatile_mark(opened: Sequence[Opened]) -> None:
     work = next(source for source in opened if source.plan.role == "work")
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     with closing(openat2(work.fd, _MARK, flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as mark:
-        for name in os.listdir(mark):
-            os.rmdir(name, dir_fd=mark)
+        os.unlink(_DIRTY, dir_fd=mark)
     with closing(openat2(work.fd, b"work/incompat", flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as parent:
         os.rmdir(b"volatile", dir_fd=parent)
 
@@ -106,11 +150,12 @@ def put_volatile_mark_back(opened: Sequence[Opened]) -> None:
     work = next(source for source in opened if source.plan.role == "work")
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     with closing(openat2(work.fd, b"work/incompat", flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as parent:
-        for name in (b"volatile", b"volatile/dirty"):
-            try:
-                os.mkdir(name, 0o700, dir_fd=parent)
-            except FileExistsError:
-                continue
+        try:
+            os.mkdir(b"volatile", 0o700, dir_fd=parent)
+        except FileExistsError:
+            return
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        os.close(os.open(b"volatile/" + _DIRTY, flags, 0o600, dir_fd=parent))
 
 
 def refuse_if_stale(overlay: OverlayPlan, opened: Sequence[Opened]) -> None:

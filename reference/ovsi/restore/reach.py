@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 from ..linux.files import (
@@ -12,8 +11,6 @@ from ..linux.files import (
     RESOLVE_NO_XDEV,
     openat2,
 )
-from ..linux.mountapi import OPEN_TREE_CLONE, open_tree
-from ..linux.syscall import AT_EMPTY_PATH, AT_RECURSIVE
 from ..plan.paths import relative
 from . import own
 from .look import Superblock, uuid_of_fd
@@ -35,25 +32,17 @@ def open_below(anchor: int, path: bytes) -> int:
     return openat2(anchor, relative(path), DIRECTORY, resolve=_PLAIN)
 
 
-def clone_tree(fd: int) -> int:
-    """A detached copy of what `fd` is open on, without the mounts below it unless they are locked there."""
-    try:
-        return open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
-    except OSError as failure:
-        if failure.errno != errno.EINVAL:
-            raise
-        return open_tree(fd, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE)
-
-
 class Anchor:
     """A directory, mostly a mount's root, below which sources are looked for.
 
     superblock: the file system there. mount: its entry in the table, None for what is in no table. `fd` serves
-    lookups; `clone` is the same tree without the mounts on it, made at first use.
+    lookups; `clone` is the same tree without the mounts on it, made at first use. workshop: the private mount namespace
+    in which alone the kernel takes it as a layer.
     """
 
-    def __init__(self, fd: int, superblock: Superblock, mount: Mount | None) -> None:
+    def __init__(self, fd: int, superblock: Superblock, mount: Mount | None, workshop: int | None = None) -> None:
         self.fd = fd
+        self.workshop = workshop
         self.superblock = superblock
         self.mount = mount
         self._clone: int | None = None
@@ -61,7 +50,7 @@ class Anchor:
     @property
     def clone(self) -> int:
         if self._clone is None:
-            self._clone = clone_tree(self.fd)
+            self._clone = own.clone_tree(self.fd)
         return self._clone
 
     def drop_clone(self) -> None:
@@ -140,16 +129,17 @@ class Namespace:
             self._by_device[mount.device] = uuid_of_fd(fd)
         return Superblock(mount.fs_type.decode(errors="replace"), mount.device, self._by_device[mount.device])
 
-    def by_uuid(self, uuid: str, fs_type: str) -> list[Mount]:
-        """Every mount of the file systems of that type that bear this UUID."""
-        found = []
+    def by_uuid(self, uuid: str, fs_type: str) -> dict[str, list[Mount]]:
+        """The mounts of the file systems of that type that bear this UUID, by device: more than one is a copy."""
+        mounts: dict[str, list[Mount]] = {}
         for mount in self.table.entries:
-            if mount.fs_type.decode(errors="replace") != fs_type:
-                continue
-            anchor = self.anchor(mount)
-            if anchor is not None and anchor.superblock.uuid == uuid:
-                found.append(mount)
-        return found
+            if mount.fs_type.decode(errors="replace") == fs_type:
+                mounts.setdefault(mount.device, []).append(mount)
+        return {device: group for device, group in mounts.items() if self._bears(group, uuid)}
+
+    def _bears(self, group: list[Mount], uuid: str) -> bool:
+        anchors = (self.anchor(mount) for mount in group)
+        return next((anchor.superblock.uuid == uuid for anchor in anchors if anchor is not None), False)
 
 
 def _open_directory(path: bytes) -> int:

@@ -6,6 +6,7 @@ import errno
 import os
 import resource
 
+from .. import signals
 from ..errors import Refusal, from_oserror
 from ..linux.files import read_file
 from ..linux.mountapi import MNT_DETACH, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_T_EMPTY_PATH, move_mount, umount2
@@ -14,7 +15,7 @@ from ..linux.syscall import closing
 from ..plan.make import make_plan
 from ..plan.records import Host
 from . import own
-from .attributes import set_after, set_before
+from .attributes import attribute_bits, set_after, set_before
 from .child import in_child
 from .find import Finder, close_all
 from .finished import check
@@ -23,11 +24,12 @@ from .mounter import check_mounter, mounter_differs
 from .probe import (
     put_volatile_mark_back,
     refuse_if_in_use,
+    refuse_if_locked,
     refuse_if_stale,
     remove_volatile_mark,
     volatile_leftovers,
 )
-from .reach import Anchor, Namespace, clone_tree
+from .reach import Anchor, Namespace
 from .result import Done, Result
 from .setups import ability, build
 from .target import open_target
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
     from ..image.model import Image
     from ..plan.records import MountPlan, OverlayPlan, Plan, Request
     from .elsewhere import Elsewhere
-    from .find import Opened
     from .result import Setup
+    from .search import Opened
 
 FORCED = "OVSI_SETUP"
 """An environment variable for tests and benchmarks: the way of layer setup to use, whatever this kernel prefers."""
@@ -80,9 +82,12 @@ def _beside(pid: int, plan: Plan, forced: Setup | None) -> Result:
             home, there = Elsewhere(me), Elsewhere(process, with_user=with_user)
 
         def work() -> tuple[object, tuple[()]]:
+            signals.release()
+            own.keep_copy()
             there.enter()
             return _Restore(plan, forced, home).run().packed(), ()
 
+        signals.hold()  # the child alone knows whether it has committed
         return Result.unpacked(in_child(work)[0])
     except ProcessLookupError:
         raise Refusal("no-such-process", "the process of --pid ended", str(pid)) from None
@@ -107,13 +112,19 @@ def _forced() -> Setup | None:
 
 
 class _Built:
-    """A finished overlay, still detached: a mount for each of its plan, and one of its root."""
+    """A finished overlay, still detached: a mount for each of its plan, and one of its root.
 
-    def __init__(self, plan: OverlayPlan, setup: Setup, mounts: list[int]) -> None:
+    workshop: the private mount namespace in which alone that root can be a layer; None where it can anywhere.
+    """
+
+    def __init__(self, plan: OverlayPlan, setup: Setup, descriptors: list[int]) -> None:
+        count = len(plan.mounts)
         self.plan = plan
         self.setup: Setup = setup
-        self.mounts = mounts[:-1]
-        self.root = mounts[-1]
+        self.mounts = descriptors[:count]
+        self.root = descriptors[count]
+        self.workshop = descriptors[count + 1] if len(descriptors) > count + 1 else None
+        self.descriptors = descriptors
 
 
 class _Restore:
@@ -151,9 +162,12 @@ class _Restore:
 
     def _open_targets(self) -> None:
         """Those that exist before the restore; one below another's target is opened when that is there."""
-        targets = [mount.target for overlay in self.plan.overlays for mount in overlay.mounts]
+        mounts = [mount for overlay in self.plan.overlays for mount in overlay.mounts]
+        for mount in mounts:
+            attribute_bits(mount.attributes)
+        targets = [_plain(mount.target) for mount in mounts]
         for target in targets:
-            if not any(target.startswith(other.rstrip(b"/") + b"/") for other in targets):
+            if not any(target.startswith(other + b"/") for other in targets):
                 if target in self.targets:
                     raise Refusal("target-busy", "two mounts of the image have one mount point", target)
                 self.targets[target] = open_target(target)
@@ -162,7 +176,8 @@ class _Restore:
         """An overlay that another one has as a layer."""
         overlay = next(overlay for overlay in self.plan.overlays if overlay.id == overlay_id)
         built = self.built.get(overlay_id) or self._build(overlay)
-        return Anchor(clone_tree(built.root), Superblock("overlay", "", None), None)
+        fd = own.clone_tree(built.root) if built.workshop is None else os.dup(built.root)
+        return Anchor(fd, Superblock("overlay", "", None), None, built.workshop)
 
     def _build(self, overlay: OverlayPlan) -> _Built:
         if overlay.id in self.built:
@@ -177,6 +192,7 @@ class _Restore:
 
                 trees = map_ids(overlay, opened)
             refuse_if_stale(overlay, opened)
+            refuse_if_locked(overlay, opened, finder.namespace)
             refuse_if_in_use(overlay, opened)
             leftovers = volatile_leftovers(overlay, opened, self.plan.accept)
             setup, shown, mounts = self._create(overlay, opened, leftovers is not None)
@@ -212,6 +228,7 @@ class _Restore:
             raise explain(failure, overlay, opened) from failure
 
     def _commit_all(self) -> None:
+        signals.hold()
         try:
             for built in self.built.values():
                 for mount, planned in zip(built.mounts, built.plan.mounts, strict=True):
@@ -223,9 +240,10 @@ class _Restore:
             raise
 
     def _commit(self, built: _Built, mount: int, planned: MountPlan) -> None:
-        target = self.targets.get(planned.target)
+        place = _plain(planned.target)
+        target = self.targets.get(place)
         if target is None:
-            target = self.targets[planned.target] = open_target(planned.target)
+            target = self.targets[place] = open_target(place)
         move_mount(mount, b"", target, b"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
         self.committed.append(mount)
         set_after(mount, planned)
@@ -233,10 +251,14 @@ class _Restore:
 
     def _close(self) -> None:
         for built in self.built.values():
-            for fd in (*built.mounts, built.root):
+            for fd in built.descriptors:
                 os.close(fd)
         for fd in self.targets.values():
             os.close(fd)
+
+
+def _plain(path: bytes) -> bytes:
+    return path.rstrip(b"/") or b"/"
 
 
 def _allow_many_descriptors() -> None:

@@ -17,10 +17,8 @@ from ..linux.syscall import closing
 from . import own
 from .child import in_child
 from .context import KEYS, given_options, open_context, open_overlay_context, source_of
-from .names import may_return, set_true_names
-from .pair import replace
-from .reach import open_below
-from .workshop import attach, bring_out, enter_private_namespace, new_tmpfs
+from .pair import reopen
+from .workshop import attach, bring_out, detached_copy, enter_private_namespace, new_tmpfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +26,8 @@ if TYPE_CHECKING:
 
     from ..plan.records import Option, OverlayPlan
     from .child import Outcome
-    from .find import Opened
     from .result import Setup
+    from .search import Opened
 
 _MS_FLAGS = {"rw": 0, "ro": 1, "sync": 16, "mand": 64, "dirsync": 128, "lazytime": 1 << 25}
 
@@ -56,16 +54,15 @@ def ability(opened: Sequence[Opened]) -> Setup:
 
 
 def build(overlay: OverlayPlan, opened: Sequence[Opened], setup: Setup) -> tuple[list[bytes], list[int]]:
-    """The finished overlay: its options as the kernel shows them, a detached mount a plan's mount, and one of its root.
+    """The finished overlay: its options as the kernel shows them, and the descriptors that `bring_out` gives.
 
     This creates the superblock, which writes to upper and work. Raises OSError of the call that failed, Refusal.
     """
 
     def work() -> Outcome:
-        made = _Workshop(overlay, opened)
-        if setup == "page":
-            return bring_out(overlay, made.by_page())
-        return bring_out(overlay, made.by_descriptor() if setup == "descriptor" else made.by_append())
+        workshop = _Workshop(overlay, opened)
+        workshop.by[setup]()
+        return bring_out(overlay, workshop.made, workshop.spare)
 
     options, mounts = in_child(work)
     assert isinstance(options, list)
@@ -73,46 +70,57 @@ def build(overlay: OverlayPlan, opened: Sequence[Opened], setup: Setup) -> tuple
 
 
 class _Workshop:
-    """What the child does: each way ends with the new overlay attached in its private mount namespace."""
+    """What the child does. Each way ends with the new overlay attached in its private mount namespace: `made`.
+
+    `spare` is a detached copy of its root, None where the kernel makes none.
+    """
 
     def __init__(self, overlay: OverlayPlan, opened: Sequence[Opened]) -> None:
         self.overlay = overlay
         self.opened = opened
+        self.made = -1
+        self.spare: int | None = None
+        self.private = False
+        self.by = {"descriptor": self._by_descriptor, "append": self._by_append, "page": self._by_page}
 
-    def by_descriptor(self) -> int:
+    def _by_descriptor(self) -> None:
+        if self._only_in_a_workshop():
+            self._attach_trees()
         fs = open_context(self.overlay)
         for source in self.opened:
             set_fd(fs, KEYS[source.plan.role], source.fd)
-        return self._finish(fs)
+        self._finish(fs)
 
-    def by_append(self) -> int:
+    def _by_append(self) -> None:
+        from .names import may_return, set_numbers, set_true_names  # few kernels need it
+
         detached = any(source.tree is not None for source in self.opened)
         if detached:
             self._attach_trees()
         fs = open_context(self.overlay)
         if detached or not may_return():
-            own.stand_among_descriptors()
-            for source in self.opened:
-                set_string(fs, KEYS[source.plan.role], b"%d" % source.fd)
+            set_numbers(fs, self.opened)
         else:
             set_true_names(fs, self.opened)
-        return self._finish(fs, private=detached)
+        self._finish(fs)
 
-    def _finish(self, fs: int, private: bool = False) -> int:
+    def _finish(self, fs: int) -> None:
         create(fs)
-        made = fsmount(fs)
-        if not private:
+        self.made = fsmount(fs)
+        os.close(fs)
+        if self.overlay.serves:
+            self.spare = detached_copy(self.made)
+        if not self.private:
             enter_private_namespace()
-        attach(made)
-        return made
+        attach(self.made)
 
-    def by_page(self) -> int:
+    def _by_page(self) -> None:
         top = self._attach_trees()
         own.stand_among_descriptors()
         os.mkdir(b"overlay", dir_fd=top)
         with closing(os.open(b"overlay", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)) as target:
             mount(source_of(self.overlay), b"%d" % target, b"overlay", _flags(self.overlay), self._page())
-        return os.open(b"overlay", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
+        self.made = os.open(b"overlay", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
 
     def _page(self) -> bytes:
         layers = b":".join(self._names("lower")) + b"".join(b"::" + name for name in self._names("data"))
@@ -125,14 +133,20 @@ class _Workshop:
         """What the sources of a role are called, as long as the working directory is /proc/self/fd."""
         return [b"%d" % source.fd for source in self.opened if source.plan.role == role]
 
+    def _only_in_a_workshop(self) -> bool:
+        return any(source.anchor.workshop is not None for source in self.opened)
+
     def _attach_trees(self) -> int:
         """Have every source in a tree that is attached in the private namespace, on a tmpfs; return that."""
         for source in self.opened:
             if source.tree is None:
-                tree = source.anchor.clone
-                replace(source, open_below(tree, source.path), tree)
-        trees = dict.fromkeys(source.tree for source in self.opened if source.tree is not None)
-        enter_private_namespace()
+                _into_a_tree(source)
+        trees = dict.fromkeys(
+            source.tree for source in self.opened if source.tree is not None and source.anchor.workshop is None
+        )
+        shops = [source.anchor.workshop for source in self.opened if source.anchor.workshop is not None]
+        enter_private_namespace(shops[0] if shops else None)
+        self.private = True
         top = new_tmpfs()
         attach(top)
         for tree in trees:
@@ -142,11 +156,26 @@ class _Workshop:
         return top
 
 
+def _into_a_tree(source: Opened) -> None:
+    """Open it in a copy of its mount's tree; a layer that was moved since it was checked, in a copy of its own."""
+    try:
+        reopen(source, source.anchor.clone, source.path)
+    except Refusal:
+        if source.plan.role in ("upper", "work"):
+            raise  # these two must be in one tree
+        source.fd = source.tree = own.clone_tree(source.fd)
+
+
 def _word(option: Option) -> bytes:
+    """An option as mount(2) takes it, sure to stay one. Raises Refusal for one that it can't take."""
+    name, value = option.name.encode(), option.value or b""
+    if set(name) & set(b',="\\') or b'"' in value:
+        raise Refusal("unsupported-option", f"mount(2) takes no option like {option.name}", option.name)
     if option.value is None:
-        return option.name.encode()
-    value = b'"%s"' % option.value if b"," in option.value else option.value
-    return option.name.encode() + b"=" + value
+        return name
+    if b"," in value and name.endswith(b"context"):
+        return name + b'="' + value + b'"'  # an LSM's, which come in quotes
+    return name + b"=" + value.replace(b"\\", b"\\\\").replace(b",", b"\\,")
 
 
 def _flags(overlay: OverlayPlan) -> int:

@@ -10,14 +10,13 @@ from ..linux.files import stat_of_fd
 
 
 def open_target(path: bytes) -> int:
-    """An O_PATH descriptor of a directory that is no mount point.
+    """An O_PATH descriptor of a directory that is no mount point. `path` has no trailing slash.
 
     The last component may not be a symbolic link. Raises Refusal: target-missing, target-not-a-directory,
     target-busy, permission-denied.
     """
-    plain = path.rstrip(b"/") or b"/"
     try:
-        fd = os.open(plain, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as failure:
         if failure.errno == errno.ENOENT:
             raise Refusal("target-missing", "the target does not exist", path) from None

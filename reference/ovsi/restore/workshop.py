@@ -17,6 +17,7 @@ from ..linux.files import (
     stat_of_fd,
 )
 from ..linux.mountapi import (
+    MNT_DETACH,
     MOVE_MOUNT_F_EMPTY_PATH,
     MS_PRIVATE,
     OPEN_TREE_CLONE,
@@ -26,8 +27,9 @@ from ..linux.mountapi import (
     mount_setattr,
     move_mount,
     open_tree,
+    umount2,
 )
-from ..linux.namespaces import CLONE_NEWNS, unshare
+from ..linux.namespaces import CLONE_NEWNS, open_namespace, setns, unshare
 from ..linux.statmount import OPT_ARRAY, SB_BASIC, statmount
 from ..linux.syscall import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, closing
 from ..plan.paths import relative
@@ -41,8 +43,11 @@ if TYPE_CHECKING:
 _BELOW = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS
 
 
-def enter_private_namespace() -> None:
-    """A copy of the mount namespace from which no mount event gets out."""
+def enter_private_namespace(existing: int | None = None) -> None:
+    """A copy of the mount namespace from which no mount event gets out, or one that was made so before."""
+    if existing is not None:
+        setns(existing, CLONE_NEWNS)
+        return
     unshare(CLONE_NEWNS)
     mount_setattr(AT_FDCWD, b"/", AT_RECURSIVE, propagation=MS_PRIVATE)
 
@@ -59,10 +64,39 @@ def new_tmpfs() -> int:
         return fsmount(fs)
 
 
-def bring_out(overlay: OverlayPlan, mount: int) -> Outcome:
-    """An attached overlay's options as the kernel shows them, a detached copy a planned mount, one of its root."""
-    roots = [planned.root for planned in overlay.mounts] + [b"/"]
-    return shown_options(mount), [_copy(overlay, mount, root) for root in roots]
+def detached_copy(mount: int) -> int | None:
+    """A copy of a mount that `fsmount` just made, which every process of this mount namespace may use as a layer.
+
+    None where this kernel copies no detached mount (about Linux 6.15).
+    """
+    try:
+        return open_tree(mount, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:
+            raise
+        return None
+
+
+def bring_out(overlay: OverlayPlan, mount: int, spare: int | None) -> Outcome:
+    """Of an attached overlay: the options that the kernel shows, and descriptors.
+
+    A detached copy for each planned mount, and one of the overlay's root. Of an overlay that serves as a layer the last
+    is `spare`; where that is None, the attached mount itself, and the private namespace in which it can be used.
+    """
+    options = shown_options(mount)
+    copies = [_copy(overlay, mount, planned.root) for planned in overlay.mounts]
+    if not overlay.serves:
+        copies.append(_copy(overlay, mount, b"/"))
+    elif spare is not None:
+        copies.append(spare)
+    else:
+        with closing(own.process()) as me:
+            return options, [*copies, mount, open_namespace(me, "mnt")]
+    # What goes with a namespace that ends goes some time later, and would hold the superblock until then.
+    own.stand_among_descriptors()
+    umount2(b"%d" % mount, MNT_DETACH)
+    os.close(mount)
+    return options, copies
 
 
 def shown_options(mount: int) -> list[bytes]:

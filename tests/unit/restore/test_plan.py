@@ -1,0 +1,146 @@
+"""Plans, without a kernel: which way to which source, which options, what a person is shown."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ovsi.image import model
+from ovsi.plan import Host, Mapping, Plan, Request, as_data, lines, make_plan, parse_map
+from ovsi.plan.options import planned
+from ovsi.plan.paths import below, common, joined
+from ovsi.plan.records import ByInner, ByMap, ByMount
+
+HOST = Host("11111111-1111-4111-8111-111111111111")
+
+
+def image(*, boot: str = HOST.boot_id) -> model.Image:
+    place = model.Place(mount="m", path=b"/l0")
+    layer = model.Layer(
+        role="lower",
+        declared=b"l0",
+        identity=model.Identity(filesystem="f", inode=5, generation=1),
+        path=b"/sub/l0",
+        state="located",
+        assurance="proved",
+        method="introspection",
+        location=place,
+    )
+    return model.Image(
+        host=model.Host(kernel_release="6", boot_id=boot),
+        filesystems=(
+            model.Filesystem(id="f", type="tmpfs", device="0:40", stability="boot"),
+            model.Filesystem(id="overlay", type="overlay", device="0:41", stability="boot"),
+        ),
+        mounts=(
+            model.Mount(id="m", filesystem="f", mount_id=7, root=b"/sub", mount_point=b"/srv"),
+            model.Mount(id="own", filesystem="overlay", mount_id=8, root=b"/", mount_point=b"/merged"),
+        ),
+        overlays=(
+            model.Overlay(
+                id="o",
+                filesystem="overlay",
+                mounts=("own",),
+                options=(model.MountOption(name="index", value=b"off"),),
+                superblock_flags=("ro",),
+                shown_options=b"",
+                layers=(layer, layer.replace(path=b"/other")),
+            ),
+        ),
+    )
+
+
+def plan(request: Request = Request(target=b"/t"), *, boot: str = HOST.boot_id) -> Plan:  # noqa: B008 - immutable
+    return make_plan(image(boot=boot), request, HOST)
+
+
+def test_ways_on_the_same_boot_and_another() -> None:
+    now = plan().overlays[0].sources[0].ways
+    assert now == (ByMount("0:40", None, b"/sub/l0", b"/srv", b"/sub", b"/l0"),)
+    assert isinstance(now[0], ByMount)
+    assert now[0].hint() == b"/srv/l0"
+    later = plan(boot="22222222-2222-4222-8222-222222222222").overlays[0].sources[0].ways[0]
+    assert isinstance(later, ByMount)
+    assert later.device is None
+
+
+def test_the_longest_map_wins() -> None:
+    maps = (Mapping("f", b"/", b"/a"), Mapping("f", b"/sub", b"/b"), Mapping("f", b"/su", b"/c"))
+    first, second = plan(Request(target=b"/t", maps=maps)).overlays[0].sources
+    assert (first.ways, second.ways) == ((ByMap(b"/b", b"/l0"),), (ByMap(b"/a", b"/other"),))
+
+
+def test_an_inner_overlay_comes_first() -> None:
+    base = image()
+    outer = base.overlays[0]
+    layer = outer.layers[0].replace(
+        identity=model.Identity(filesystem="inner", inode=1), path=b"/", location=None, state="unmounted", reason="so"
+    )
+    inner = outer.replace(id="i", filesystem="inner", mounts=())
+    filesystem = model.Filesystem(id="inner", type="overlay", device="0:42", stability="boot")
+    whole = base.replace(
+        filesystems=(*base.filesystems, filesystem),
+        overlays=(outer.replace(layers=(layer, *outer.layers)), inner),
+    )
+    made = make_plan(whole, Request(overlay_id="o", target=b"/t"), HOST)
+    assert [(overlay.id, len(overlay.mounts)) for overlay in made.overlays] == [("i", 0), ("o", 1)]
+    assert ByInner("i", b"/") in made.overlays[1].sources[0].ways
+
+
+def option(name: str, value: bytes | None) -> model.MountOption:
+    return model.MountOption(name=name, value=value)
+
+
+def test_options() -> None:
+    given = planned(
+        [
+            option("lowerdir_mnt_id", b"7"),
+            option("lowerdir", b"/x"),
+            option("userxattr", None),
+            option("default_permissions", b"off"),
+            option("volatile", b"on"),
+            option("redirect_dir", b"on"),
+            option("verity", b"off"),
+            option("news", b"1"),
+        ]
+    )
+    assert [(entry.name, entry.value, entry.needed) for entry in given] == [
+        ("userxattr", None, True),
+        ("volatile", None, True),
+        ("redirect_dir", b"on", True),
+        ("verity", b"off", False),
+        ("news", b"1", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        (b"f=/d", Mapping("f", b"/", b"/d")),
+        (b"f:/a/b/=/d=e", Mapping("f", b"/a/b", b"/d=e")),
+        (b"f:/=d", Mapping("f", b"/", b"d")),
+    ],
+)
+def test_parse_map(word: bytes, expected: Mapping) -> None:
+    assert parse_map(word) == expected
+
+
+@pytest.mark.parametrize("word", [b"", b"f", b"f=", b"=/d", b"f:a=/d", b"f:/a/../b=/d"])
+def test_bad_maps(word: bytes) -> None:
+    with pytest.raises(ValueError, match="must"):
+        parse_map(word)
+
+
+def test_paths() -> None:
+    assert (joined(b"/", b"/a"), joined(b"/r/", b"/"), joined(b"/", b"/")) == (b"/a", b"/r", b"/")
+    assert (below(b"/a/b", b"/"), below(b"/a/b", b"/a"), below(b"/a", b"/a")) == (b"/a/b", b"/b", b"/")
+    assert (below(b"/ab", b"/a"), below(b"/", b"/a")) == (None, None)
+    assert (common(b"/a/b", b"/a/c"), common(b"/a", b"/b"), common(b"/a", b"/a/b")) == (b"/a", b"/", b"/a")
+
+
+def test_as_data_and_lines() -> None:
+    made = plan()
+    assert json.loads(json.dumps(as_data(made)))["overlays"][0]["sources"][0]["name"] == "lower/0"
+    text = "\n".join(lines(made))
+    assert "/srv/l0 on 0:40" in text
+    assert "mount at    /t" in text
