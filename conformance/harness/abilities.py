@@ -1,10 +1,11 @@
 """What this machine lets the suite do. Probed by trying, never by comparing versions."""
 
 import os
+import shutil
 from collections.abc import Callable
 from functools import cache
 
-from . import probes
+from . import disks, probes
 from .agent import Surroundings, World
 from .sandbox import Sandbox, SandboxError, real_root, why_no_sandbox
 from .stack import Vantage
@@ -35,19 +36,43 @@ _PROBES: dict[str, tuple[str, Callable[[World], None]]] = {
     "user-xattrs": ("user xattrs on tmpfs (Linux 6.6)", probes.user_xattrs),
     "append": ("fsconfig lowerdir+= (Linux 6.8)", probes.append),
     "descriptor": ("fsconfig layers by descriptor (Linux 6.13)", probes.descriptor),
+    "idmap": ("ID-mapped mounts of tmpfs (Linux 6.3)", probes.id_mapped),
+    "data-only": ("data-only layers (Linux 6.5)", probes.data_only),
+    "data-only-for-users": ("data-only layers in a user namespace (Linux 6.16)", probes.data_only_for_users),
+    "datadir": ("fsconfig datadir+= (Linux 6.8)", probes.datadir),
+    "volatile": ("volatile overlays (Linux 5.10)", probes.volatile),
 }
+_DISKS = {kind: f"{kind} on a loop device ({tool})" for kind, tool in disks.TOOLS.items()}
+_AS_ROOT = frozenset({"data-only"})
+"""Abilities that are had by real root only, so are probed there."""
 
 
 @cache
 def lacking(name: str) -> str | None:
     """What is missing of the ability `name`; None where it is there."""
+    if name in _DISKS:
+        return _lacking_disk(name)
     text, probe = _PROBES[name]
     try:
-        with Sandbox(surroundings(Vantage.INSIDE)) as sandbox:
+        with Sandbox(surroundings(Vantage.OUTSIDE if name in _AS_ROOT else Vantage.INSIDE)) as sandbox:
             sandbox.do(probe)
             return None
     except SandboxError as error:
         return f"{text}: {str(error).splitlines()[0]}"
+
+
+def _lacking_disk(kind: str) -> str | None:
+    """A file system of this kind needs its tool, a loop device, real root and a kernel that has it."""
+    if not real_root():
+        return f"{_DISKS[kind]}: needs real root in the initial user namespace"
+    if shutil.which(disks.TOOLS[kind]) is None:
+        return f"{_DISKS[kind]}: {disks.TOOLS[kind]} is not installed"
+    try:
+        with Sandbox(surroundings(Vantage.OUTSIDE)) as sandbox:
+            sandbox.do(probes.disk, kind)
+            return None
+    except SandboxError as error:
+        return f"{_DISKS[kind]}: {str(error).splitlines()[0]}"
 
 
 @cache
@@ -65,5 +90,5 @@ def introspection() -> bool:
 def table() -> dict[str, str | None]:
     """Every ability: what is missing of it, or None."""
     found = {f"vantage-{vantage.value}": why_not(vantage) for vantage in Vantage}
-    found |= {name: lacking(name) for name in _PROBES} if found["vantage-inside"] is None else {}
+    found |= {name: lacking(name) for name in (*_PROBES, *_DISKS)} if found["vantage-inside"] is None else {}
     return found | {"introspection": None if introspection() else "needs real root, BTF and bpf(2)"}

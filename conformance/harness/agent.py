@@ -19,7 +19,7 @@ from typing import Any
 
 from . import kernel
 
-_IMPORTED_ONCE = (".builder", ".files", ".snapshot", ".probes", ".mount_reader", ".errands")
+_IMPORTED_ONCE = (".builder", ".files", ".snapshot", ".probes", ".mount_reader", ".errands", ".cellar")
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,38 @@ class Surroundings:
     pid_namespace: bool = True
 
 
+@dataclass(frozen=True)
+class Bearer:
+    """The file system that a held directory lies on, as mountinfo showed it."""
+
+    device: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A process, by name, that holds the directory `path` of a file system by `cwd`, `root` or `fd/N`."""
+
+    process: str
+    through: str
+    device: str
+    path: bytes
+
+
 @dataclass
 class World:
-    """What the first process of a sandbox keeps between two calls: descriptors and processes by name."""
+    """What the first process of a sandbox keeps between two calls.
+
+    `held`: descriptors of sources by label, `away` those that are hidden now, `bearers` what they lie on; `processes`
+    by name, `holders` what some of them hold, `namespaces` names of those in a mount namespace of their own.
+    """
 
     held: dict[str, int] = field(default_factory=dict)
     processes: dict[str, int] = field(default_factory=dict)
+    bearers: dict[str, "Bearer"] = field(default_factory=dict)
+    holders: list["Hold"] = field(default_factory=list)
+    namespaces: list[str] = field(default_factory=list)
+    away: list[tuple[int, list[str]]] = field(default_factory=list)
 
 
 def send(channel: socket.socket, message: object) -> None:

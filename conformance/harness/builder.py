@@ -2,35 +2,42 @@
 
 import os
 import secrets
-from contextlib import suppress
-from dataclasses import replace
+import stat
 
-from . import kernel, mounts, steps
-from .agent import World
+from . import btrfs, disks, kernel, mounter, mounts, steps, teller
+from .agent import Bearer, World
 from .content import Entries, fill, ordinary
-from .kernel import Handle
-from .stack import FileSystem, Manner, Name, Source, Stack
-from .truth import SourceTruth, Truth
-
-_ATTRIBUTES = {"nosuid": kernel.MS_NOSUID, "nodev": kernel.MS_NODEV, "noexec": kernel.MS_NOEXEC, "ro": kernel.MS_RDONLY}
-_PROPAGATION = {"shared": kernel.MS_SHARED, "unbindable": kernel.MS_UNBINDABLE, "private": kernel.MS_PRIVATE}
+from .stack import FileSystem, Source, Stack
+from .truth import Truth
 
 
 def build(world: World, stack: Stack) -> Truth:
     """Make the stack, let happen what happened since, and tell the truth about it."""
     nonce = secrets.token_hex(8)
+    names: dict[str, bytes] = {}
+    shown: dict[str, mounts.Mount] = {}
     for filesystem in stack.filesystems:
-        mount_filesystem(filesystem.at)
-        populate(stack, filesystem, filesystem.at, nonce)
-    hold(world, stack)
-    os.makedirs(stack.target, exist_ok=True)
-    names = mount_overlay(stack)
-    os.chdir(b"/")
-    dress(stack)
-    paths: dict[str, bytes | None] = {label: source.path for label, source in stack.sources()}
+        if filesystem.overlay:
+            shown[filesystem.name] = _mount_inner(filesystem.name, filesystem.overlay, names)
+        else:
+            make_filesystem(stack, filesystem, filesystem.at, nonce)
+        hold(world, stack, filesystem)
+    names |= mounter.mount_overlay(stack)
+    mounter.dress(stack)
+    paths: dict[str, bytes | None] = {label: source.path for label, _, source in stack.everything()}
     for step in stack.since:
         steps.take(world, stack, step, names, paths)
-    return observe(world, stack, names, paths, nonce)
+    return teller.observe(world, stack, names, paths, nonce, shown)
+
+
+def _mount_inner(name: str, overlay: Stack, names: dict[str, bytes]) -> mounts.Mount:
+    """Mount an overlay that bears sources of another; its line of the mount table."""
+    given = mounter.mount_overlay(overlay)
+    names |= {f"{name}:{label}": each for label, each in given.items()}
+    mount = mounts.at(mounts.table(), overlay.target)
+    if mount is None:
+        raise RuntimeError(f"the inner overlay {name} is not mounted")
+    return mount
 
 
 def mount_filesystem(at: bytes) -> None:
@@ -38,174 +45,99 @@ def mount_filesystem(at: bytes) -> None:
     kernel.mount(b"tmpfs", at, b"tmpfs", data=b"mode=755")
 
 
+def make_filesystem(stack: Stack, filesystem: FileSystem, at: bytes, nonce: str) -> None:
+    """Mount a file system at `at`, filled with every source that the stack has on it."""
+    whole = at if filesystem.root == b"/" else b"/whole/" + filesystem.name.encode()
+    if filesystem.clone_of:
+        _mount_clone(stack.filesystem(filesystem.clone_of), filesystem.name, whole)
+    elif filesystem.kind in disks.READ_ONLY:
+        tree = b"/trees/" + filesystem.name.encode()
+        populate(stack, filesystem, tree, nonce)
+        disks.mount(filesystem.kind, disks.make(filesystem.kind, filesystem.name, tree), whole)
+    elif filesystem.kind == "tmpfs":
+        mount_filesystem(whole)
+    else:
+        disks.mount(filesystem.kind, disks.make(filesystem.kind, filesystem.name), whole)
+    if filesystem.clone_of:
+        rewrite(whole)
+    if filesystem.kind not in disks.READ_ONLY:
+        _subvolumes(filesystem, whole)
+        populate(stack, filesystem, whole, nonce)
+    if whole != at:
+        _only_a_part(filesystem, whole, at)
+
+
+def _mount_clone(original: FileSystem, name: str, at: bytes) -> None:
+    copy = disks.image_of(name)
+    disks.clone(original.at, disks.image_of(original.name), copy)
+    disks.mount(original.kind, copy, at, b"nouuid" if original.kind == "xfs" else b"")
+
+
+def _only_a_part(filesystem: FileSystem, whole: bytes, at: bytes) -> None:
+    """What stays mounted of it is its directory `root`."""
+    os.makedirs(at, exist_ok=True)
+    kernel.mount(whole + filesystem.root, at, flags=kernel.MS_BIND)
+    kernel.umount(whole, kernel.MNT_DETACH)
+    os.rmdir(whole)
+
+
+def _subvolumes(filesystem: FileSystem, at: bytes) -> None:
+    for path in filesystem.subvolumes:
+        os.makedirs(os.path.dirname(at + path), exist_ok=True)
+        btrfs.create_subvolume(at + path)
+
+
 def populate(stack: Stack, filesystem: FileSystem, at: bytes, nonce: str) -> None:
-    """Make, below `at`, every source that the stack has on this file system; the order is always the same."""
+    """Make, below `at`, every source that is on this file system; the order is always the same.
+
+    What lies in a snapshot is made after what it is a snapshot of; it gets contents of its own.
+    """
     prefix = b"user." if stack.has(b"userxattr") else b"trusted."
-    for label, source in stack.sources():
-        if source.on == filesystem.name:
-            directory = at.rstrip(b"/") + source.path
-            os.makedirs(directory, exist_ok=True)
-            if source.role != "work":
-                fill(directory, label, entries_of(label, source), nonce, prefix)
+    here = [(label, source) for label, _, source in stack.everything() if source.on == filesystem.name]
+    copied = tuple(path + b"/" for _, path in filesystem.snapshots)
+    for label, source in here:
+        if not source.path.startswith(copied or (b"\0",)):
+            _make_source(at, label, source, nonce, prefix)
+    for of, path in filesystem.snapshots:
+        btrfs.snapshot(at + of, at + path)
+    for label, source in here:
+        if source.path.startswith(copied or (b"\0",)):
+            _make_source(at, label, source, nonce, prefix)
+
+
+def _make_source(at: bytes, label: str, source: Source, nonce: str, prefix: bytes) -> None:
+    directory = at.rstrip(b"/") + source.path
+    os.makedirs(directory, exist_ok=True)
+    if source.role != "work":
+        fill(directory, label, entries_of(label, source), nonce, prefix)
+
+
+def rewrite(directory: bytes) -> None:
+    """Give files below it a decoy's contents where they lie; inode numbers, generations, sizes and mtimes stay."""
+    for above, _, files in os.walk(directory):
+        for name in files:
+            path = os.path.join(above, name)
+            status = os.lstat(path)
+            if stat.S_ISREG(status.st_mode):
+                with open(path, "r+b") as file:
+                    file.write(b"decoy".ljust(status.st_size, b"."))
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def entries_of(label: str, source: Source) -> Entries:
-    return ordinary(label.replace("/", "")) if source.entries is None else source.entries
+    return ordinary(label) if source.entries is None else source.entries
 
 
-def hold(world: World, stack: Stack) -> None:
+def hold(world: World, stack: Stack, filesystem: FileSystem) -> None:
     """Keep a descriptor of every source: whatever happens to names, it goes on naming the directory."""
-    for label, source in stack.sources():
-        world.held[label] = os.open(stack.place(source), os.O_RDONLY | os.O_DIRECTORY)
+    for label, whose, source in stack.everything():
+        if source.on == filesystem.name:
+            held = os.open(whose.place(source), os.O_RDONLY | os.O_DIRECTORY)
+            world.held[label] = held
+            world.bearers[label] = bearer_of(held)
 
 
-# Mounting
-
-
-def mount_overlay(stack: Stack) -> dict[str, bytes]:
-    """Mount the overlay in the stack's manner; the name under which each source was given."""
-    os.chdir(stack.cwd)
-    opened: list[int] = []
-    try:
-        names = {label: _name(stack, source, opened) for label, source in stack.sources()}
-        if opened:
-            os.chdir(b"/proc/self/fd")
-        if stack.manner is Manner.PAGE:
-            _mount_page(stack, names)
-        else:
-            _mount_context(stack, names)
-    finally:
-        for descriptor in opened:
-            os.close(descriptor)
-    return names
-
-
-def _name(stack: Stack, source: Source, opened: list[int]) -> bytes:
-    if isinstance(source.name, bytes):
-        return source.name
-    if source.name is Name.ABSOLUTE:
-        return stack.place(source)
-    opened.append(os.open(stack.place(source), os.O_PATH))
-    return b"%d" % opened[-1]
-
-
-def escaped(name: bytes) -> bytes:
-    """A name with overlay's own escapes, for `lowerdir=`, `upperdir=` and `workdir=`."""
-    return name.replace(b"\\", b"\\\\").replace(b":", b"\\:").replace(b",", b"\\,")
-
-
-def _mount_page(stack: Stack, names: dict[str, bytes]) -> None:
-    lowers = b":".join(escaped(names[label]) for label, source in stack.sources() if source.role == "lower")
-    data = b"".join(b"::" + escaped(names[label]) for label, source in stack.sources() if source.role == "data")
-    words = [name if value is None else name + b"=" + value for name, value in stack.options]
-    words.append(b"lowerdir=" + lowers + data)
-    words += [label.encode() + b"dir=" + escaped(names[label]) for label in ("upper", "work") if label in names]
-    flags = sum(_ATTRIBUTES[word] for word in stack.attributes | (stack.flags & {"ro"}))
-    kernel.mount(b"overlay", stack.target, b"overlay", flags, b",".join(words))
-
-
-def _mount_context(stack: Stack, names: dict[str, bytes]) -> None:
-    context = kernel.fsopen(b"overlay")
-    for name, value in stack.options:
-        if value is None:
-            kernel.fsconfig_flag(context, name)
-        else:
-            kernel.fsconfig_string(context, name, value)
-    for label, source in stack.sources():
-        key = {"lower": b"lowerdir+", "data": b"datadir+", "upper": b"upperdir", "work": b"workdir"}[source.role]
-        if stack.manner is Manner.DESCRIPTOR:
-            descriptor = os.open(stack.place(source), os.O_PATH)
-            kernel.fsconfig_descriptor(context, key, descriptor)
-            os.close(descriptor)
-        else:
-            name = names[label] if source.role in ("lower", "data") else escaped(names[label])
-            kernel.fsconfig_string(context, key, name)
-    kernel.fsconfig_create(context)
-    mounted = kernel.fsmount(context)
-    kernel.move_mount(mounted, stack.target)
-    os.close(mounted)
-    os.close(context)
-
-
-def dress(stack: Stack) -> None:
-    """Give the mount its propagation and its further places."""
-    kernel.mount(b"none", stack.target, flags=_PROPAGATION[stack.propagation])
-    for bind in stack.binds:
-        os.makedirs(bind.at, exist_ok=True)
-        kernel.mount(stack.target + bind.root, bind.at, flags=kernel.MS_BIND)
-
-
-# Telling
-
-
-def observe(world: World, stack: Stack, names: dict[str, bytes], paths: dict[str, bytes | None], nonce: str) -> Truth:
-    table = [with_unique_id(mount) for mount in mounts.table()]
-    target = mounts.at(table, stack.target)
-    if target is None or target.kind != "overlay":
-        raise RuntimeError(f"the overlay of {stack.name} is not mounted")
-    sources = tuple(
-        _tell(world.held[label], label, source, names[label], paths[label], table) for label, source in stack.sources()
-    )
-    return Truth(sources, tuple(table), target, nonce, os.stat("/proc/self/ns/mnt").st_ino)
-
-
-def with_unique_id(mount: mounts.Mount) -> mounts.Mount:
-    """With its 64-bit ID, where it can be asked for without touching what lies there."""
-    with suppress(OSError):
-        if mount.kind in ("overlay", "tmpfs") and kernel.mount_id(mount.point) == mount.id:
-            return replace(mount, unique=kernel.unique_mount_id(mount.point))
-    return mount
-
-
-def _tell(
-    held: int, label: str, source: Source, name: bytes, path: bytes | None, table: list[mounts.Mount]
-) -> SourceTruth:
-    status = os.fstat(held)
-    device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
-    handle = kernel.file_handle(held)
-    known = SourceTruth(
-        label=label,
-        role=source.role,
-        declared=name,
-        device=device,
-        kind="tmpfs",
-        uuid=kernel.filesystem_uuid(held),
-        inode=status.st_ino,
-        generation=_generation(held, handle),
-        handle=handle,
-        path=path if status.st_nlink else None,
-    )
-    return known if known.path is None else _found(known, known.path, table)
-
-
-def _generation(held: int, handle: Handle | None) -> int | None:
-    """By the file system's ioctl; a tmpfs has none, but puts it first in its handles (mm/shmem.c)."""
-    if handle is not None and handle.type == 1 and len(handle.value) == 12:
-        return int.from_bytes(handle.value[:4], "little")
-    return kernel.generation(held)
-
-
-def _found(source: SourceTruth, path: bytes, table: list[mounts.Mount]) -> SourceTruth:
-    """With every place where a mount of its file system leads to it, or would but for another mount above."""
-    reached: list[tuple[int, bytes]] = []
-    hidden: list[tuple[int, bytes]] = []
-    for mount in table:
-        below = _below(path, mount.root)
-        if mount.device == source.device and below is not None:
-            place = mount.point.rstrip(b"/") + below
-            (reached if _is_there(place, mount, source) else hidden).append((mount.id, below))
-    return replace(source, reached=tuple(reached), hidden=tuple(hidden))
-
-
-def _below(path: bytes, root: bytes) -> bytes | None:
-    if root == b"/":
-        return path
-    if path == root:
-        return b"/"
-    return path[len(root) :] if path.startswith(root + b"/") else None
-
-
-def _is_there(place: bytes, mount: mounts.Mount, source: SourceTruth) -> bool:
-    with suppress(OSError):
-        return os.lstat(place).st_ino == source.inode and kernel.mount_id(place) == mount.id
-    return False
+def bearer_of(descriptor: int) -> Bearer:
+    """The file system that an open file lies on, by the mount through which it was opened."""
+    mount = teller.mount_of(descriptor)
+    return Bearer(mount.device, mount.kind)

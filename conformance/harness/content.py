@@ -5,13 +5,21 @@ tells which directory serves it.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class File:
     path: bytes
+
+
+@dataclass(frozen=True)
+class Metacopy(File):
+    """A file whose data is in the file `redirect` of the data-only layer `data`."""
+
+    redirect: bytes
+    data: str = "data/0"
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,11 @@ Entry = File | Directory | Whiteout
 Entries = tuple[Entry, ...]
 
 
-def ordinary(mark: str) -> Entries:
-    """What every layer holds unless its stack says otherwise: entries of its own, and some that all layers have."""
-    own = mark.encode()
+def ordinary(label: str) -> Entries:
+    """What every layer holds unless its stack says otherwise: entries of its own, and some that other layers have."""
+    own = label.replace("/", "").encode()
     return (
-        File(b"all"),
+        *sparse(label),
         File(b"only-" + own),
         Directory(b"merged"),
         File(b"merged/all"),
@@ -46,9 +54,11 @@ def ordinary(mark: str) -> Entries:
     )
 
 
-def sparse(mark: str) -> Entries:
-    """For stacks of hundreds of layers."""
-    return (File(b"all"), File(b"only-" + mark.encode()))
+def sparse(label: str) -> Entries:
+    """Enough to tell each layer, and its place: it shares a file with the layer above it, and one with that below."""
+    number = int(label.partition("/")[2] or -1)
+    shared = [File(b"order-%d" % each) for each in (number, number + 1) if each >= 0]
+    return (File(b"all"), *shared)
 
 
 def text(label: str, path: bytes, nonce: str) -> bytes:
@@ -61,11 +71,13 @@ def fill(directory: bytes, label: str, entries: Entries, nonce: str, prefix: byt
     for entry in entries:
         path = os.path.join(directory, entry.path)
         match entry:
+            case Metacopy(_, redirect, data):
+                _metacopy(path, prefix, redirect, len(text(data, redirect.lstrip(b"/"), nonce)))
             case File():
                 with open(path, "wb") as file:
                     file.write(text(label, entry.path, nonce))
             case Directory(_, opaque, redirect):
-                os.mkdir(path)
+                os.makedirs(path, exist_ok=True)
                 if opaque:
                     os.setxattr(path, prefix + b"overlay.opaque", b"y")
                 if redirect is not None:
@@ -74,25 +86,34 @@ def fill(directory: bytes, label: str, entries: Entries, nonce: str, prefix: byt
                 os.mknod(path, 0o020000, 0)
 
 
+def _metacopy(path: bytes, prefix: bytes, redirect: bytes, size: int) -> None:
+    with open(path, "wb") as file:
+        file.truncate(size)
+    os.setxattr(path, prefix + b"overlay.metacopy", b"")
+    os.setxattr(path, prefix + b"overlay.redirect", redirect)
+
+
 Shown = dict[bytes, tuple[str, bytes] | None]
 """Path in the mount -> the label and path of the file that serves it, or None for a directory."""
 
 _Place = tuple[int, bytes]
+_Tree = dict[bytes, Entry]
 
 
 def merged(layers: Sequence[tuple[str, Entries]]) -> Shown:
     """What a stack of these (label, entries), top to bottom, shows; redirects are followed."""
     trees = [{entry.path: entry for entry in entries} for _, entries in layers]
+    children = [_by_directory(tree) for tree in trees]
     shown: Shown = {}
 
     def descend(at: bytes, places: list[_Place]) -> None:
-        names: dict[bytes, list[_Place]] = {}
+        holders: dict[bytes, list[_Place]] = {}
         for index, directory in places:
-            for name in _children(trees[index], directory):
-                names.setdefault(name, []).append((index, os.path.join(directory, name)))
-        for name in names:
+            for name in children[index].get(directory, ()):
+                holders.setdefault(name, []).append((index, os.path.join(directory, name)))
+        for name, held in holders.items():
             path = os.path.join(at, name)
-            served = _serve(trees, name, places)
+            served = _serve(trees, held, places)
             if isinstance(served, list):
                 shown[path] = None
                 descend(path, served)
@@ -103,19 +124,21 @@ def merged(layers: Sequence[tuple[str, Entries]]) -> Shown:
     return shown
 
 
-def _children(tree: dict[bytes, Entry], directory: bytes) -> Iterator[bytes]:
-    return (os.path.basename(path) for path in tree if os.path.dirname(path) == directory)
+def _by_directory(tree: _Tree) -> dict[bytes, list[bytes]]:
+    found: dict[bytes, list[bytes]] = {}
+    for path in tree:
+        found.setdefault(os.path.dirname(path), []).append(os.path.basename(path))
+    return found
 
 
-def _serve(trees: list[dict[bytes, Entry]], name: bytes, places: list[_Place]) -> _Place | list[_Place] | None:
-    """Who serves `name` in the directory that `places` make up: a file's place, a directory's places, or nobody."""
+def _serve(trees: list[_Tree], held: Sequence[_Place], places: list[_Place]) -> _Place | list[_Place] | None:
+    """Who serves a name: a file's place, a directory's places, or nobody.
+
+    `held`: the entries of that name, top to bottom; `places`: the directories that they stand in, and others.
+    """
     found: list[_Place] = []
-    renamed: bytes | None = None
-    for index, directory in places:
-        path = os.path.join(directory, name) if renamed is None else renamed
+    for index, path in held:
         match trees[index].get(path):
-            case None:
-                continue
             case Whiteout():
                 break
             case File():
@@ -127,9 +150,16 @@ def _serve(trees: list[dict[bytes, Entry]], name: bytes, places: list[_Place]) -
                 if opaque:
                     break
                 if redirect is not None:
-                    renamed = _resolve(path, redirect)
+                    return found + _renamed(trees, index, path, redirect, places)
     return found or None
 
 
-def _resolve(path: bytes, redirect: bytes) -> bytes:
-    return redirect[1:] if redirect.startswith(b"/") else os.path.join(os.path.dirname(path), redirect)
+def _renamed(trees: list[_Tree], index: int, path: bytes, redirect: bytes, places: list[_Place]) -> list[_Place]:
+    """The directories below one that is redirected: another name, relative to the same directory or to the root."""
+    below = [place for place in places if place[0] > index]
+    if redirect.startswith(b"/"):
+        held = [(lower, redirect[1:]) for lower in range(index + 1, len(trees))]
+    else:
+        held = [(lower, os.path.join(directory, redirect)) for lower, directory in below]
+    served = _serve(trees, held, below)
+    return served if isinstance(served, list) else []

@@ -69,7 +69,13 @@ def parse(data: bytes) -> Json:
     except UnicodeDecodeError as error:
         raise ValueError(f"OVSI-IMG-002 {error}") from None
     try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_float=_whole, parse_constant=_finite)
+        document = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_int=_integer,
+            parse_float=_whole,
+            parse_constant=_finite,
+        )
     except json.JSONDecodeError as error:
         raise ValueError(f"OVSI-IMG-001 {error}") from None
     except RecursionError:
@@ -79,6 +85,8 @@ def parse(data: bytes) -> Json:
             raise ValueError("OVSI-IMG-008 nested too deeply")
         if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
             raise ValueError("OVSI-IMG-009 a lone surrogate")
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("OVSI-IMG-010 a NUL byte")
     if not isinstance(document, dict):
         raise ValueError("OVSI-IMG-016 not an object")
     return document
@@ -89,6 +97,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
     if len(found) < len(pairs):
         raise ValueError("OVSI-IMG-004 a key occurs twice in one object")
     return found
+
+
+def _integer(number: str) -> int:
+    """A number beyond all bounds may stand below a key that is ignored."""
+    return int(number) if len(number) < 40 else 10**40
 
 
 def _whole(number: str) -> int:
@@ -158,15 +171,17 @@ def plain(value: object) -> bool:
     return data == b"/" or (data.startswith(b"/") and not {b"", b".", b".."} & set(data[1:].split(b"/")))
 
 
+_NULLABLE = {"declared", "idmap", "uuid", "generation", "subvolume", "handle"}
+
+
 def _nulls(value: object) -> Iterator[str]:
     if isinstance(value, list):
         for child in value:
             yield from _nulls(child)
     if isinstance(value, dict):
         missing = value.get("missing", {})
-        option = "name" in value and "value" in value
         for name, child in value.items():
-            if child is None and name not in missing and not (option and name == "value"):
+            if child is None and name in _NULLABLE and name not in missing:
                 yield f"OVSI-IMG-017 {name} is null and not named in missing"
             yield from _nulls(child)
         for name in missing if isinstance(missing, dict) else ():

@@ -33,6 +33,7 @@ FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_SET_FD, FSCONFIG_CMD_CREATE = 0
 
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_FSOPEN, _SYS_FSCONFIG, _SYS_FSMOUNT = 428, 429, 430, 431, 432
+_SYS_MOUNT_SETATTR, _MOUNT_ATTR_IDMAP = 442, 0x00100000
 _PR_SET_PDEATHSIG = 1
 _AT_STATX_DONT_SYNC = 0x4000
 _STATX_MNT_ID = 0x1000
@@ -85,6 +86,13 @@ def move_mount(tree: int, target: bytes) -> None:
     """Attach the detached mount `tree` at `target`."""
     number, flags = ctypes.c_long(_SYS_MOVE_MOUNT), ctypes.c_uint(MOVE_MOUNT_F_EMPTY_PATH)
     _check(_libc.syscall(number, tree, b"", AT_FDCWD, target, flags), "move_mount", target)
+
+
+def map_ids(tree: int, user_namespace: int) -> None:
+    """Give the detached mount `tree` the ID mapping of a user namespace (mount_setattr(2), MOUNT_ATTR_IDMAP)."""
+    attributes = struct.pack("=4Q", _MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
+    number, size = ctypes.c_long(_SYS_MOUNT_SETATTR), ctypes.c_size_t(len(attributes))
+    _check(_libc.syscall(number, tree, b"", ctypes.c_uint(AT_EMPTY_PATH), attributes, size), "mount_setattr", tree)
 
 
 def fsopen(kind: bytes) -> int:

@@ -1,11 +1,11 @@
 """Read a mount itself: what it shows, where a write lands. Runs inside a sandbox."""
 
 import os
+import shutil
 import stat
-from contextlib import suppress
 from dataclasses import dataclass
 
-from . import builder, kernel, mounts, snapshot
+from . import kernel, mounts, snapshot, teller
 from .agent import World
 from .mounts import Mount
 
@@ -53,7 +53,7 @@ def _holds(directory: int, name: bytes, content: bytes) -> bool:
 
 
 def table(world: World) -> list[Mount]:
-    return [builder.with_unique_id(mount) for mount in mounts.table()]
+    return [teller.with_unique_id(mount) for mount in mounts.table()]
 
 
 def unmount(world: World, points: list[bytes]) -> None:
@@ -65,5 +65,5 @@ def unmount(world: World, points: list[bytes]) -> None:
 def clean_work(world: World) -> None:
     """Remove what overlayfs left in the work directory, so that it tells when it is used again."""
     if "work" in world.held:
-        with suppress(FileNotFoundError):
-            os.rmdir(b"work", dir_fd=world.held["work"])
+        for name in (b"work", b"index"):
+            shutil.rmtree(b"/proc/self/fd/%d/%s" % (world.held["work"], name), ignore_errors=True)

@@ -9,7 +9,7 @@ from .implementation import Answer, Implementation, Outcome
 from .scene import Scene
 from .snapshot import Snapshot
 from .stack import Stack, Vantage
-from .truth import Truth
+from .truth import InnerTruth, Truth
 from .verdict import Errored, Finding
 
 
@@ -63,6 +63,24 @@ class Observation:
         """The overlay asked for."""
         overlay: Json = self.image["overlays"][0]
         return overlay
+
+    def below(self, inner: InnerTruth) -> Json | None:
+        """The entry of an overlay that bears sources of the one asked for."""
+        for overlay in self.image["overlays"]:
+            filesystem = imagecheck.entry(self.image["filesystems"], overlay["filesystem"])
+            if filesystem and filesystem["device"] == inner.device:
+                return dict(overlay)
+        return None
+
+    @property
+    def stated(self) -> dict[str, Json]:
+        """What the image says of each source by label, of the overlays below too: `NAME:upper`…"""
+        found = dict(imagecheck.sources(self.overlay))
+        for inner in self.truth.inner:
+            overlay = self.below(inner)
+            if overlay:
+                found |= {f"{inner.name}:{label}": source for label, source in imagecheck.sources(overlay)}
+        return found
 
 
 def observe(implementation: Implementation, stack: Stack, vantage: Vantage) -> Observation:

@@ -173,7 +173,9 @@ def _record(item: pytest.Item, made: pytest.TestReport, error: BaseException | N
     case = getattr(item, "callspec", None) and item.callspec.params.get("case")  # type: ignore[attr-defined]
     if isinstance(case, Case):
         record |= {"stack": case.stack.name, "built": describe.lines(case.stack)}
-    record |= {name: value for name, value in item.user_properties if name != "ovsi"}
+    for name, value in item.user_properties:
+        if name != "ovsi":
+            record[name] = value  # type: ignore[assignment]
     return json.dumps(record)
 
 

@@ -4,12 +4,12 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Concatenate, ParamSpec, TypeVar
 
-from . import abilities, builder, errands, files, images, mount_reader, mounts, snapshot
+from . import abilities, builder, cellar, errands, files, images, mount_reader, mounts, snapshot
 from .agent import World
 from .imagecheck import Json
 from .implementation import Answer, Implementation
@@ -35,6 +35,18 @@ def open_sandbox(stack: Stack, vantage: Vantage) -> Sandbox:
     return Sandbox(abilities.surroundings(vantage, stack.owner))
 
 
+def outer_pids(first: int) -> dict[int, int]:
+    """The children of a sandbox's first process: their numbers in the sandbox -> as /proc names them here."""
+    with open(f"/proc/{first}/task/{first}/children") as file:
+        children = [int(word) for word in file.read().split()]
+    return {_innermost(pid): pid for pid in children}
+
+
+def _innermost(pid: int) -> int:
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[-1]) for line in file if line.startswith("NSpid:"))
+
+
 class Scene:
     """A sandbox in which a stack stands. Use as a context manager.
 
@@ -55,7 +67,8 @@ class Scene:
             self.directory = os.fsencode(tempfile.mkdtemp(prefix="ovsi-"))
             self._cleanup.callback(shutil.rmtree, self.directory, True)
         self.pid = b"%d" % (self.sandbox.inner_pid if self.within else self.sandbox.pid)
-        self.truth: Truth = self.sandbox.do(builder.build, self.stack)
+        built: Truth = self.sandbox.do(builder.build, self.stack)
+        self.truth = built if self.within else built.told_with(outer_pids(self.sandbox.pid))
         return self
 
     def __exit__(
@@ -100,7 +113,8 @@ class Scene:
     def dump(self, output: bytes, *selector: bytes) -> Answer:
         """`dump` of the stack's mount, or by another selector."""
         chosen = selector or (b"--mountpoint", self.stack.target)
-        return self.call(b"dump", b"--pid", self.pid, *chosen, b"--output", output)
+        with self.nothing_held():
+            return self.call(b"dump", b"--pid", self.pid, *chosen, b"--output", output)
 
     def restore(
         self, image: Json | bytes, *more: bytes, target: bytes = RESTORED, maps: tuple[bytes, ...] = ()
@@ -110,7 +124,18 @@ class Scene:
         words = [b"restore", b"--image", self.write(b"image.json", data), b"--target", target]
         words += [] if self.within else [b"--pid", self.pid]
         words += [word for each in maps for word in (b"--map", each)]
-        return self.call(*words, *more, b"--result", self.path(b"result.json"))
+        with self.nothing_held():
+            return self.call(*words, *more, b"--result", self.path(b"result.json"))
+
+    @contextmanager
+    def nothing_held(self) -> Iterator[None]:
+        """Where a source has no place any more, the suite's own descriptors on it are put away meanwhile."""
+        apart = any(not source.reached and not source.hidden for source in self.truth.everything)
+        if apart:
+            self.sandbox.do(cellar.put_away)
+        yield
+        if apart:
+            self.sandbox.do(cellar.take_out)
 
     # The stack
 

@@ -42,7 +42,13 @@ class Snapshot:
 def take(world: World) -> Snapshot:
     with open("/proc/self/mountinfo", "rb") as file:
         table = file.read()
-    listings = {label: listing(held) for label, held in world.held.items()}
+    for name in world.namespaces:
+        with open(f"/proc/{world.processes[name]}/mountinfo", "rb") as file:
+            table += file.read()
+    # An overlay that bears a source is not browsed: that can write. Its own sources are listed.
+    listings = {
+        label: listing(held) for label, held in world.held.items() if world.bearers[label].kind != "overlay"
+    }
     return Snapshot(
         listings, table, {name: _process(pid) for name, pid in {**world.processes, "first": os.getpid()}.items()}
     )

@@ -21,6 +21,8 @@ class Name(Enum):
 
     ABSOLUTE = "absolute"
     NUMBER = "number of an open descriptor, the mounter standing in /proc/self/fd"
+    TEMPORARY = "path below a bind mount that is undone right after"
+    TREE = "descriptor below a clone of its file system's mount that is attached nowhere"
 
 
 class Manner(Enum):
@@ -31,24 +33,46 @@ class Manner(Enum):
     DESCRIPTOR = "fsconfig, a descriptor a layer"
 
 
+IdMap = tuple[tuple[int, int, int], ...]
+"""Extents of {first ID on the file system, first ID that is seen, how many}."""
+
+
 @dataclass(frozen=True)
 class FileSystem:
-    """A file system that bears sources, mounted at `at`."""
+    """A file system that bears sources; its directory `root` is mounted at `at`.
+
+    `overlay`: of the kind overlay, what it is made of, on file systems that come before it. `clone_of`: made by copying
+    that one byte by byte, once it was filled. `subvolumes` and `snapshots` ({of, path}): of btrfs.
+    """
 
     name: str
     at: bytes
     kind: str = "tmpfs"
+    root: bytes = b"/"
+    overlay: "Stack | None" = None
+    clone_of: str = ""
+    subvolumes: tuple[bytes, ...] = ()
+    snapshots: tuple[tuple[bytes, bytes], ...] = ()
+
+    def place(self, path: bytes, at: bytes | None = None) -> bytes:
+        """Where a path of it is seen, mounted at its place or at another."""
+        below = path[len(self.root.rstrip(b"/")) :]
+        return ((self.at if at is None else at).rstrip(b"/") + below.rstrip(b"/")) or b"/"
 
 
 @dataclass(frozen=True)
 class Source:
-    """A directory `path` inside the file system named `on`; `name` is what the mounter calls it."""
+    """A directory `path` inside the file system named `on`; `name` is what the mounter calls it.
+
+    `idmap`: it is given through a mount with that ID mapping, which is undone right after.
+    """
 
     role: str
     on: str
     path: bytes
     name: Name | bytes = Name.ABSOLUTE
     entries: Entries | None = None
+    idmap: IdMap | None = None
 
 
 @dataclass(frozen=True)
@@ -64,9 +88,10 @@ class Bind:
 
 @dataclass(frozen=True)
 class LazyUnmount:
-    """The file system was unmounted where it was; the overlay goes on holding it."""
+    """The file system was unmounted where it was; the overlay goes on holding it. `remove`: its mount point too."""
 
     filesystem: str
+    remove: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +100,15 @@ class Rename:
 
     label: str
     path: bytes
+
+
+@dataclass(frozen=True)
+class RenameAbove:
+    """A directory with sources below it was renamed inside its file system."""
+
+    filesystem: str
+    old: bytes
+    new: bytes
 
 
 @dataclass(frozen=True)
@@ -109,7 +143,103 @@ class Standing:
     cwd: bytes
 
 
-Step = LazyUnmount | Rename | Lookalikes | Linked | Twin | Standing
+@dataclass(frozen=True)
+class Holding:
+    """A process that holds the directory `path`: `cwd`, `root` or `fd` says by what."""
+
+    path: bytes
+    through: str = "cwd"
+
+
+@dataclass(frozen=True)
+class Cover:
+    """An empty tmpfs was mounted over `at`."""
+
+    at: bytes
+
+
+@dataclass(frozen=True)
+class Delete:
+    """The source was removed. `parent`: and the directory above it."""
+
+    label: str
+    parent: bool = False
+
+
+@dataclass(frozen=True)
+class BindSubtree:
+    """The directory `path` of the file system was bound at `at`."""
+
+    filesystem: str
+    path: bytes
+    at: bytes
+
+
+@dataclass(frozen=True)
+class Move:
+    """The mount of the file system was moved to `at`."""
+
+    filesystem: str
+    at: bytes
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The mount of the file system got other per-mount attributes (`ro`, `nosuid`…)."""
+
+    filesystem: str
+    words: frozenset[str]
+
+
+@dataclass(frozen=True)
+class OtherNamespace:
+    """A process with a mount namespace of its own, a copy of this one in which the overlay is unmounted.
+
+    `at`: there the directory `path` of the file system is at another place only. `cover`: there an empty tmpfs is
+    mounted over that. `owned`: by a user namespace of its own.
+    """
+
+    filesystem: str
+    path: bytes = b"/"
+    at: bytes = b""
+    cover: bytes = b""
+    owned: bool = False
+
+
+@dataclass(frozen=True)
+class SnapshotOf:
+    """A btrfs snapshot of the subvolume `of`, at `path`: the same inode numbers, generations, names; other contents."""
+
+    filesystem: str
+    of: bytes
+    path: bytes
+
+
+@dataclass(frozen=True)
+class OverSource:
+    """Something else of overlayfs's kind: a second overlay, of two new directories, mounted over `at`."""
+
+    at: bytes
+
+
+Step = (
+    LazyUnmount
+    | Rename
+    | RenameAbove
+    | Lookalikes
+    | Linked
+    | Twin
+    | Standing
+    | Holding
+    | Cover
+    | Delete
+    | BindSubtree
+    | Move
+    | Attributes
+    | OtherNamespace
+    | SnapshotOf
+    | OverSource
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +247,9 @@ class Stack:
     """A stack of directories and its overlay. `layers` top to bottom; `vantages`: where it can be built and looked at.
 
     `needs`: abilities (by name, see `abilities`) without which it can't be built. `provable`: labels of the sources
-    that must be proved from a vantage; None means all of them.
+    that must be proved from a vantage; None means all of them. `states`: by label, the state of each source that is not
+    simply located; "*" stands for all others. `undecidable`: labels of which another directory is alike in all that can
+    be seen from a vantage without privilege.
     """
 
     name: str
@@ -141,6 +273,8 @@ class Stack:
         default_factory=lambda: {Vantage.OUTSIDE: None, Vantage.INSIDE: frozenset()}
     )
     summary: str = ""
+    states: dict[str, str] = field(default_factory=dict)
+    undecidable: frozenset[str] = frozenset()
 
     def sources(self) -> list[tuple[str, Source]]:
         """Every source with its label: `upper`, `lower/0`…, `data/0`…, `work`."""
@@ -157,19 +291,41 @@ class Stack:
 
     def place(self, source: Source) -> bytes:
         """The absolute path of a source, as the sandbox sees it when the overlay is mounted."""
-        return self.filesystem(source.on).at.rstrip(b"/") + source.path
+        return self.filesystem(source.on).place(source.path)
+
+    def inner(self) -> "list[tuple[str, Stack]]":
+        """The overlays that bear sources, by the name of their file system."""
+        return [(each.name, each.overlay) for each in self.filesystems if each.overlay]
+
+    def everything(self) -> "list[tuple[str, Stack, Source]]":
+        """Every source of this overlay and of those below it: label, whose it is, source. Below: `NAME:upper`…"""
+        below = [(f"{name}:{label}", each, source) for name, each in self.inner() for label, source in each.sources()]
+        return [(label, self, source) for label, source in self.sources()] + below
+
+    def state(self, label: str) -> str:
+        """The state that a source is declared to be in."""
+        return self.states.get(label, self.states.get("*", "located"))
+
+    @property
+    def _now(self) -> set[str]:
+        """The states of all sources but those on an overlay mounted nowhere: that one can be built again."""
+        found = {(self.filesystem(source.on).kind, self.state(label)) for label, _, source in self.everything()}
+        return {state for kind, state in found if (kind, state) != ("overlay", "unmounted")}
 
     @property
     def covered(self) -> bool:
-        """Whether a twin stands above a file system of the sources, which is still mounted below it."""
-        points = {filesystem.at for filesystem in self.filesystems}
-        gone = any(isinstance(step, LazyUnmount) for step in self.since)
-        return not gone and any(isinstance(step, Twin) and step.at in points for step in self.since)
+        """Whether every source is there still, one of them at least below another mount."""
+        return "covered" in self._now and self._now <= {"located", "covered", "elsewhere"}
 
     def restorable(self, vantage: Vantage) -> bool:
         """Whether every source can be reached by a path, and the mounter's rights can be had from there."""
-        gone = any(isinstance(step, LazyUnmount) for step in self.since)
-        return not gone and not self.covered and not (vantage is Vantage.OUTSIDE and self.owner == "user namespace")
+        reached = self._now <= {"located", "elsewhere"}
+        return reached and not (vantage is Vantage.OUTSIDE and self.owner == "user namespace")
+
+    @property
+    def lost(self) -> bool:
+        """Whether a source can't be had back when the overlay is gone."""
+        return bool(self._now & {"deleted", "detached", "unmounted", "unknown"})
 
     def has(self, option: bytes) -> bool:
         return any(name == option for name, _ in self.options)

@@ -1,12 +1,33 @@
 """What happens to a stack after it was mounted: sources move and vanish, decoys appear where a guess would look."""
 
 import os
-import signal
+import shutil
 
-from . import builder, kernel
-from .agent import World
+from . import btrfs, builder, disks, kernel, mounter, processes, teller
+from .agent import Hold, World
 from .content import fill
-from .stack import LazyUnmount, Linked, Lookalikes, Rename, Source, Stack, Standing, Step, Twin
+from .stack import (
+    Attributes,
+    BindSubtree,
+    Cover,
+    Delete,
+    FileSystem,
+    Holding,
+    LazyUnmount,
+    Linked,
+    Lookalikes,
+    Move,
+    OtherNamespace,
+    OverSource,
+    Rename,
+    RenameAbove,
+    SnapshotOf,
+    Source,
+    Stack,
+    Standing,
+    Step,
+    Twin,
+)
 
 DECOY = "decoy"
 """The nonce in the contents of everything that is not a source."""
@@ -15,28 +36,85 @@ DECOY = "decoy"
 def take(world: World, stack: Stack, step: Step, names: dict[str, bytes], paths: dict[str, bytes | None]) -> None:
     """Do one step. By label: `names` as the mounter gave them; `paths` inside their file systems, kept true."""
     match step:
-        case LazyUnmount(filesystem):
-            kernel.umount(stack.filesystem(filesystem).at, kernel.MNT_DETACH)
+        case LazyUnmount(filesystem, remove):
+            at = stack.filesystem(filesystem).at
+            kernel.umount(at, kernel.MNT_DETACH)
+            if remove:
+                os.rmdir(at)
         case Rename(label, path):
             _rename(stack, label, path, paths)
+        case RenameAbove(filesystem, old, new):
+            _rename_above(stack, stack.filesystem(filesystem), old, new, paths)
+        case Delete(label, parent):
+            _delete(stack, label, parent, paths)
         case Lookalikes(below):
-            for label, source in stack.sources():
+            for label, _, source in stack.everything():
                 lookalike(stack, label, source, _where(names[label], below))
         case Linked(below):
             for label, source in stack.sources():
                 _linked(stack, source, _where(names[label].lstrip(b"/"), below))
         case Twin(filesystem, at):
-            _twin(world, stack, filesystem, at)
+            _twin(world, stack, stack.filesystem(filesystem), at)
+        case SnapshotOf(filesystem, of, path):
+            _snapshot(stack.filesystem(filesystem), of, path)
         case Standing(cwd):
-            _stand(world, cwd)
+            _hold(world, cwd, "cwd")
+        case Holding(path, through):
+            _hold(world, path, through)
+        case OtherNamespace():
+            _other_namespace(world, stack, step)
+        case _:
+            _mounts(stack, step)
+
+
+def _mounts(stack: Stack, step: Step) -> None:
+    """Steps that are a mount of something somewhere."""
+    match step:
+        case Cover(at):
+            os.makedirs(at, exist_ok=True)
+            kernel.mount(b"tmpfs", at, b"tmpfs", data=b"mode=755")
+        case BindSubtree(filesystem, path, at):
+            place = stack.filesystem(filesystem).place(path)
+            for each in (place, at):
+                os.makedirs(each, exist_ok=True)
+            kernel.mount(place, at, flags=kernel.MS_BIND)
+        case Move(filesystem, at):
+            os.makedirs(at, exist_ok=True)
+            kernel.mount(stack.filesystem(filesystem).at, at, flags=kernel.MS_MOVE)
+        case Attributes(filesystem, words):
+            mounter.remount(stack.filesystem(filesystem).at, words)
+        case OverSource(at):
+            for number in (1, 2):
+                os.makedirs(b"/over/%d" % number, exist_ok=True)
+            kernel.mount(b"overlay", at, b"overlay", data=b"lowerdir=/over/1:/over/2")
 
 
 def _rename(stack: Stack, label: str, path: bytes, paths: dict[str, bytes | None]) -> None:
-    source = dict(stack.sources())[label]
-    mounted = stack.filesystem(source.on).at.rstrip(b"/")
-    os.makedirs(os.path.dirname(mounted + path), exist_ok=True)
-    os.rename(mounted + source.path, mounted + path)
+    whose, source = _find(stack, label)
+    filesystem = whose.filesystem(source.on)
+    new = filesystem.place(path)
+    os.makedirs(os.path.dirname(new), exist_ok=True)
+    os.rename(filesystem.place(paths[label] or source.path), new)
     paths[label] = path
+
+
+def _rename_above(stack: Stack, filesystem: FileSystem, old: bytes, new: bytes, paths: dict[str, bytes | None]) -> None:
+    os.rename(filesystem.place(old), filesystem.place(new))
+    for label, _, source in stack.everything():
+        path = paths[label]
+        if source.on == filesystem.name and path is not None and path.startswith(old + b"/"):
+            paths[label] = new + path[len(old) :]
+
+
+def _delete(stack: Stack, label: str, parent: bool, paths: dict[str, bytes | None]) -> None:
+    whose, source = _find(stack, label)
+    place = whose.filesystem(source.on).place(paths[label] or source.path)
+    shutil.rmtree(os.path.dirname(place) if parent else place)
+    paths[label] = None
+
+
+def _find(stack: Stack, label: str) -> tuple[Stack, Source]:
+    return next((whose, source) for name, whose, source in stack.everything() if name == label)
 
 
 def _where(name: bytes, below: bytes) -> bytes:
@@ -64,13 +142,26 @@ def _linked(stack: Stack, source: Source, copy: bytes) -> None:
             os.link(os.path.join(directory, name), os.path.join(there, name), follow_symlinks=False)
 
 
-def _twin(world: World, stack: Stack, filesystem: str, at: bytes) -> None:
-    """The same steps in the same order give the same inode numbers; then the times are copied."""
-    builder.mount_filesystem(at)
-    builder.populate(stack, stack.filesystem(filesystem), at, DECOY)
-    for label, source in stack.sources():
-        if source.on == filesystem:
-            _copy_times(world.held[label], at.rstrip(b"/") + source.path)
+def _twin(world: World, stack: Stack, filesystem: FileSystem, at: bytes) -> None:
+    """The same steps in the same order give the same inode numbers, then times are copied; or a copy of the disk."""
+    if filesystem.kind == "tmpfs":
+        builder.mount_filesystem(at)
+        builder.populate(stack, filesystem, at, DECOY)
+        for label, _, source in stack.everything():
+            if source.on == filesystem.name:
+                _copy_times(world.held[label], at.rstrip(b"/") + source.path)
+    else:
+        copy = disks.image_of(filesystem.name + "-twin")
+        disks.clone(filesystem.at, disks.image_of(filesystem.name), copy)
+        disks.mount(filesystem.kind, copy, at, b"nouuid" if filesystem.kind == "xfs" else b"")
+        if filesystem.kind not in disks.READ_ONLY:
+            builder.rewrite(at)
+
+
+def _snapshot(filesystem: FileSystem, of: bytes, path: bytes) -> None:
+    os.makedirs(os.path.dirname(filesystem.place(path)), exist_ok=True)
+    btrfs.snapshot(filesystem.place(of), filesystem.place(path))
+    builder.rewrite(filesystem.place(path))
 
 
 def _copy_times(original: int, twin: bytes) -> None:
@@ -82,12 +173,50 @@ def _copy_times(original: int, twin: bytes) -> None:
                 os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
 
 
-def _stand(world: World, cwd: bytes) -> None:
-    os.chdir(cwd)
-    pid = os.fork()
-    if pid == 0:
-        kernel.die_with_parent()
-        while True:
-            signal.pause()
-    os.chdir(b"/")
-    world.processes[cwd.decode("utf-8", "surrogateescape")] = pid
+# Processes
+
+
+def _hold(world: World, path: bytes, through: str) -> None:
+    """A process that holds `path`, and a note of what that is a directory of."""
+    name = f"{through} {path.decode('utf-8', 'surrogateescape')}"
+
+    def prepare() -> int | None:
+        if through == "fd":
+            return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        if through == "root":
+            os.chroot(path)
+        os.chdir(b"/" if through == "root" else path)
+        return None
+
+    held = os.open(path, os.O_PATH)
+    mount = teller.mount_of(held)
+    os.close(held)
+    inside = os.path.relpath(path, mount.point)
+    processes.start(world, name, prepare)
+    shown = processes.HELD if through == "fd" else through
+    world.holders.append(Hold(name, shown, mount.device, os.path.normpath(os.path.join(mount.root, inside))))
+
+
+def _other_namespace(world: World, stack: Stack, step: OtherNamespace) -> None:
+    """A process in another mount namespace; of the overlay there is nothing in it."""
+    filesystem = stack.filesystem(step.filesystem)
+    name = f"namespace {len(world.namespaces)}"
+    own = {stack.target, *(bind.at for bind in stack.binds)}
+
+    def prepare() -> None:
+        if step.owned:
+            processes.own_user_namespace()
+        kernel.unshare(kernel.CLONE_NEWNS)
+        if not step.owned:  # what a namespace of another owner copies can't be taken out of it
+            for point in own:
+                kernel.umount(point, kernel.MNT_DETACH)
+        if step.at:
+            os.makedirs(step.at, exist_ok=True)
+            kernel.mount(filesystem.place(step.path), step.at, flags=kernel.MS_BIND)
+        if step.at and not step.owned:
+            kernel.umount(filesystem.at, kernel.MNT_DETACH)
+        if step.cover:
+            kernel.mount(b"tmpfs", step.cover, b"tmpfs")
+
+    processes.start(world, name, prepare)
+    world.namespaces.append(name)

@@ -1,7 +1,7 @@
 """The stacks, a module a profile, as data."""
 
 from ..harness.stack import Stack
-from . import core, deep, escaping, relative, unmounted, userns
+from . import core, data_only, deep, elsewhere, escaping, idmapped, relative, unmounted, userns, volatile
 
 ALL: tuple[Stack, ...] = (
     *core.STACKS,
@@ -10,4 +10,8 @@ ALL: tuple[Stack, ...] = (
     *deep.STACKS,
     *userns.STACKS,
     *unmounted.STACKS,
+    *elsewhere.STACKS,
+    *idmapped.STACKS,
+    *data_only.STACKS,
+    *volatile.STACKS,
 )

@@ -68,7 +68,7 @@ STACKS = (
     plain("shared", propagation="shared"),
     plain("append", count=3, manner=Manner.APPEND, needs=("append",)),
     plain("descriptor", count=3, manner=Manner.DESCRIPTOR, needs=("descriptor",)),
-    plain("covered-by-twin", count=2, since=(Twin("store", b"/store"),)),
+    plain("covered-by-twin", count=2, since=(Twin("store", b"/store"),), states={"*": "covered"}),
     plain("twin-beside", count=2, since=(Twin("store", b"/twin"),)),
     plain(
         "renamed",

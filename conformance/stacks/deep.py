@@ -15,7 +15,7 @@ def short(number: int) -> bytes:
 def many(count: int, name: bytes = b"") -> tuple[Source, ...]:
     """`count` sparse lowers with short relative names below /store/i; `name` makes them long."""
     paths = [short(number) + name for number in range(count)]
-    return tuple(lower(b"/i/" + path, path, sparse(f"lower{number}")) for number, path in enumerate(paths))
+    return tuple(lower(b"/i/" + path, path, sparse(f"lower/{number}")) for number, path in enumerate(paths))
 
 
 _UPPER, _WORK = upper(b"/i/u", b"u", sparse("upper")), work(b"/i/w", b"w")

@@ -13,7 +13,14 @@ STACKS = (
     owned("plain", upper(), *lowers(2), work=work()),
     owned("read-only", *lowers(3)),
     owned("userxattr", upper(), *lowers(2), work=work(), options=option("userxattr"), needs=("user-xattrs",)),
-    owned("covered-by-twin", upper(), *lowers(2), work=work(), since=(Twin("store", b"/store"),)),
+    owned(
+        "covered-by-twin",
+        upper(),
+        *lowers(2),
+        work=work(),
+        since=(Twin("store", b"/store"),),
+        states={"*": "covered"},
+    ),
     owned(
         "relative",
         upper(b"/i/u", b"u"),

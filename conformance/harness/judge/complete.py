@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 
 from .. import abilities
-from ..imagecheck import sources
 from ..observation import Observation
 from ..stack import Vantage
 from ..verdict import Finding
 
-IDS = ("OVSI-DUMP-026",)
+IDS = ("OVSI-DUMP-026", "OVSI-LOC-001")
 
 
 def all_provable(vantage: Vantage) -> bool:
@@ -21,23 +20,23 @@ def expected(seen: Observation) -> frozenset[str]:
     if seen.vantage is Vantage.OUTSIDE and not all_provable(seen.vantage):
         return frozenset()
     declared = seen.stack.provable[seen.vantage]
-    return frozenset(source.label for source in seen.truth.sources) if declared is None else declared
+    return frozenset(source.label for source in seen.truth.everything) if declared is None else declared
 
 
 def proved(seen: Observation) -> frozenset[str]:
-    return frozenset(label for label, source in sources(seen.overlay) if source["assurance"] == "proved")
+    return frozenset(label for label, source in seen.stated.items() if source["assurance"] == "proved")
 
 
 def share(seen: Observation) -> str:
-    return f"{len(proved(seen))} of {len(seen.truth.sources)} sources proved, {len(expected(seen))} had to be"
+    return f"{len(proved(seen))} of {len(seen.truth.everything)} sources proved, {len(expected(seen))} had to be"
 
 
 def judge(seen: Observation) -> Iterator[Finding]:
-    stated = dict(sources(seen.overlay))
+    stated = seen.stated
     for label in sorted(expected(seen) - proved(seen)):
         reason = stated.get(label, {}).get("reason", "not in the image")
         yield Finding("OVSI-DUMP-026", label, "proved", reason)
     for label in sorted(expected(seen) & proved(seen)):
         truth, told = seen.truth.source(label), stated[label]["state"]
         if told != truth.state:
-            yield Finding("OVSI-DUMP-026", f"{label}: state", truth.state, told)
+            yield Finding("OVSI-LOC-001", f"{label}: state", truth.state, told)

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from .. import options
 from ..imagecheck import Json, entry, raw, sources
+from ..mounts import Mount
 from ..observation import Observation
 from ..stack import Vantage
-from ..truth import SourceTruth
+from ..truth import InnerTruth, SourceTruth
 from ..verdict import Finding
 
 IDS = (
-    *(f"OVSI-DUMP-{n:03}" for n in (12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 25, 28)),
+    *(f"OVSI-DUMP-{n:03}" for n in (12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 28)),
     *("OVSI-EQV-002", "OVSI-EQV-003", "OVSI-ID-005"),
 )
 KNOWN = {
@@ -31,6 +32,8 @@ def judge(seen: Observation) -> Iterator[Finding]:
     yield from _options(seen)
     yield from _mounts(seen)
     yield from _tables(seen)
+    for inner in seen.truth.inner:
+        yield from _below(seen, inner)
 
 
 def _host(seen: Observation) -> Iterator[Finding]:
@@ -46,9 +49,10 @@ def _host(seen: Observation) -> Iterator[Finding]:
 
 
 def _sources(seen: Observation) -> Iterator[Finding]:
-    stated = dict(sources(seen.overlay))
+    stated = seen.stated
     long = len(seen.truth.target.super_options) > LONG_LINE
-    for truth in seen.truth.sources:
+    known = {source.label for source in seen.truth.sources} | stated.keys()
+    for truth in (source for source in seen.truth.everything if source.label in known):
         if truth.label not in stated:
             requirement = "OVSI-DUMP-013" if truth.label == "work" else "OVSI-DUMP-019" if long else "OVSI-DUMP-012"
             yield Finding(requirement, truth.label, "described", "not in the image")
@@ -83,19 +87,47 @@ def _short(data: bytes) -> str:
 
 
 def _options(seen: Observation) -> Iterator[Finding]:
-    told = {option["name"]: option["value"] for option in seen.overlay["options"]}
+    yield from _options_of(seen.overlay, seen.truth.target)
+
+
+def _options_of(overlay: Json, mount: Mount) -> Iterator[Finding]:
+    told = {option["name"]: option["value"] for option in overlay["options"]}
     for name in told:
         if name in options.LAYER_NAMES | options.SHOWN_ONLY:
             yield Finding("OVSI-DUMP-018", "options", "no name of a layer, nothing that kernels show only", name)
-    for name, value in options.effective(seen.truth.target).items():
+    for name, value in options.effective(mount).items():
         got = _value(told[name]) if name in told else b"not stated"
-        if got != value and not (name == "xino" and got in _XINO and name not in options.shown(seen.truth.target)):
+        if got != value and not (name == "xino" and got in _XINO and name not in options.shown(mount)):
             requirement = "OVSI-DUMP-016" if name in KNOWN else "OVSI-DUMP-017"
             yield Finding(requirement, f"options: {name}", repr(value), repr(got))
 
 
 def _value(value: str | Json | None) -> bytes | None:
     return None if value is None else raw(value)
+
+
+def _below(seen: Observation, inner: InnerTruth) -> Iterator[Finding]:
+    """An overlay that bears a source which is proved is described like any other."""
+    overlay = seen.below(inner)
+    proved = [label for label, source in sources(seen.overlay) if source["assurance"] == "proved"]
+    borne = [source.label for source in seen.truth.sources if source.device == inner.device]
+    if overlay is None:
+        if set(proved) & set(borne):
+            text = f"an entry for the overlay {inner.device}, which bears {', '.join(borne)}"
+            yield Finding("OVSI-DUMP-024", "overlays", text, "there is none")
+        return
+    listed = [entry(seen.image["mounts"], name) for name in overlay["mounts"]]
+    numbers, true = [mount["mountId"] for mount in listed if mount], [mount.id for mount in inner.mounts]
+    if numbers != true:
+        requirement = "OVSI-EQV-002" if sorted(numbers) == sorted(true) else "OVSI-DUMP-021"
+        yield Finding(requirement, f"mounts of the overlay {inner.name}", str(true), str(numbers))
+    if inner.mounts:
+        yield from _options_of(overlay, inner.shown)
+        told = raw(overlay["shownOptions"])
+        if told != inner.shown.super_options:
+            yield Finding(
+                "OVSI-DUMP-015", f"{inner.name}: shownOptions", _short(inner.shown.super_options), _short(told)
+            )
 
 
 def _mounts(seen: Observation) -> Iterator[Finding]:
@@ -144,7 +176,8 @@ def _tables(seen: Observation) -> Iterator[Finding]:
     devices = [filesystem["device"] for filesystem in seen.image["filesystems"]]
     for device in sorted({device for device in devices if devices.count(device) > 1}):
         yield Finding("OVSI-DUMP-023", "filesystems", "each superblock once", f"{device} {devices.count(device)} times")
-    shown = {mount.device for mount in seen.truth.mounts} | {source.device for source in seen.truth.sources}
+    shown = {mount.device for mount in seen.truth.mounts} | {source.device for source in seen.truth.everything}
+    shown |= {inner.device for inner in seen.truth.inner}
     for device in devices:
         if device not in shown:
             yield Finding("OVSI-ID-005", "filesystems: device", "one that mountinfo shows", device)

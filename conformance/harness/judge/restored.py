@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from .. import options
-from ..builder import entries_of
-from ..content import merged, text
+from .. import options, shows
+from ..content import text
 from ..implementation import Outcome
 from ..mounts import Mount
 from ..restoration import Restoration
@@ -45,10 +44,8 @@ def judge(seen: Restoration) -> Iterator[Finding]:
 
 def _served(seen: Restoration) -> Iterator[Finding]:
     """Which directory serves what: by contents that no decoy shares."""
-    layers = [(label, entries_of(label, source)) for label, source in seen.stack.sources() if label != "work"]
-    expected = {
-        path: None if served is None else text(*served, seen.truth.nonce) for path, served in merged(layers).items()
-    }
+    served_by = shows.expected(seen.stack)
+    expected = {path: None if served is None else text(*served, seen.truth.nonce) for path, served in served_by.items()}
     for path in sorted(expected.keys() | seen.shown.keys()):
         want, got = expected.get(path, b"nothing"), seen.shown.get(path, b"nothing")
         if want != got:

@@ -1,0 +1,118 @@
+"""The suite on what is no implementation at all, and on its own death: a clear verdict, never a pass, nothing left."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conformance.harness.schemas import errors_by
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def suite(*words: str, limit: float = 60) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "conformance",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+    ]
+    return subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=limit)
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("/bin/false", "exit 1, but standard error is empty"),
+        ("/bin/true", "it is no JSON document"),
+        ("sleep 1000", "exit 1, but the last line of standard error is no JSON object"),
+        ("sh -c 'exec sleep 1000'", "did not end within the time limit"),
+        ("sh -c 'kill -SEGV $$'", "died of signal 11"),
+        ("sh -c 'exec yes'", "`info` gives no claims"),
+        ("/no/such/command", "there is no such command"),
+    ],
+)
+def test_no_implementation(command: str, why: str, tmp_path: Path) -> None:
+    """One finding says what is wrong; nothing else is attempted; the report is valid, its verdict `failed`."""
+    ran = suite(f"--impl={command}", "--impl-timeout=1", f"--report={tmp_path}")
+    assert ran.returncode == 1
+    assert why in ran.stdout
+    assert "nothing else was attempted" in ran.stdout
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert "verdict: failed" in ran.stdout
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["closing"]["verdict"] == "failed"
+    assert not report["closing"]["statements"]
+    assert errors_by("report", report) == []
+
+
+@pytest.mark.parametrize("words", [(), ("--impl=",), ("--impl=  ",)])
+def test_no_command_is_wrong_usage(words: tuple[str, ...]) -> None:
+    ran = suite(*words)
+    assert ran.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "--impl='<cmd>' is missing" in ran.stderr
+
+
+def test_claims_without_substance_fail(tmp_path: Path) -> None:
+    """OVSI-CONF-005: of a class claimed for profiles that the suite has no test of nothing is executed."""
+    claims = [{"class": "restorer", "profile": "x-none", "vantage": "inside"}]
+    info = {"implementation": {"name": "n", "version": "1"}, "specifications": ["1.0"], "claims": claims}
+    program = tmp_path / "claims"
+    program.write_text(f"#!/bin/sh\necho '{json.dumps(info)}'\n")
+    program.chmod(0o755)
+    ran = suite(f"--impl={program}", "--class=restorer")
+    assert ran.returncode == 1
+    assert "nothing was executed of a claimed class: restorer" in ran.stdout
+
+
+def test_nothing_outlives_a_killed_suite(tmp_path: Path) -> None:
+    """kill -9 of pytest in the middle of a call: no process, no mount is left."""
+    program = tmp_path / "hangs"
+    claims = [{"class": "dumper", "profile": "core", "vantage": "inside"}]
+    info = {"implementation": {"name": "n", "version": "1"}, "specifications": ["1.0"], "claims": claims}
+    program.write_text(
+        "#!/bin/sh\n"
+        f"[ $1 = info ] && echo '{json.dumps(info)}' && exit\n"
+        f"setsid sleep 7777 & echo > {tmp_path}/started; exec sleep 7777\n"
+    )
+    program.chmod(0o755)
+    mounts = Path("/proc/self/mountinfo").read_text()
+    command = [sys.executable, "-m", "pytest", "conformance", "-q", "-p", "no:cacheprovider", f"--impl={program}"]
+    run = subprocess.Popen(
+        [*command, "-k", "test_answer and core-one-lower-inside"], cwd=ROOT, stdout=subprocess.DEVNULL
+    )
+    _wait(lambda: (tmp_path / "started").exists())
+    inside = _descendants(run.pid)
+    assert inside
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    _wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in inside))
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
+def _descendants(pid: int) -> set[int]:
+    found, waiting = set(), [pid]
+    while waiting:
+        children = Path(f"/proc/{waiting[-1]}/task/{waiting.pop()}/children")
+        below = [int(word) for word in children.read_text().split()] if children.exists() else []
+        found |= set(below)
+        waiting += below
+    return found
