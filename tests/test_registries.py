@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ovsi import identity
 
-from .support.requirements import REPOSITORY, SPEC
+from .support.requirements import REPOSITORY, SPEC, paragraphs
 
 REGISTRIES: dict[str, Any] = json.loads((REPOSITORY / "schemas" / "registries.json").read_text("utf-8"))
 NAMED = [name for name, entries in REGISTRIES.items() if isinstance(entries, list) and name != "identity"]
@@ -202,3 +202,18 @@ def test_options_of_the_reference_are_registered() -> None:
         (name, value.decode()) for name, value in _WITHOUT_EFFECT if value.decode() not in registered[name]["values"]
     ]
     assert not unknown
+
+
+def test_options_of_security_modules_are_those_of_the_chapter() -> None:
+    from ovsi.discover import options
+
+    listed = next(part for part in paragraphs() if "a security module's options have" in part.text)
+    names = words(listed.text.partition("The latter are")[2])
+    assert {name.encode() for name in names} == options._SECURITY | {options._SECURITY_PREFIX}
+
+
+def test_every_vantage_has_its_list_of_what_is_provable() -> None:
+    rows = table("09-conformance.md", "vantage", "abilities of the kernel", "provable")
+    assert {name for row in rows for name in words(row["vantage"])} == {
+        entry["name"] for entry in REGISTRIES["vantages"]
+    }
