@@ -30,6 +30,7 @@ _REPEATED = {STRUCT: 3, UNION: 3, ENUM: 2, 13: 2, 15: 3, _ENUM64: 3}  # times th
 
 _KIND, _COUNT = 0x7F, 0xFFFFFF  # of `info`; the upper bits of both are unused (zero) in older kernels
 _NEAR = 1 << 15  # related structures stand close together: look there first
+_BESIDE = 1 << 12
 _MAX_NESTING = 16
 _STRETCH = 64  # marks that the walk goes on by at a time
 _STRIDE = 16  # one record in so many is remembered: more cost memory, fewer cost steps from there
@@ -65,7 +66,7 @@ class Btf:
         self._ended = False
         self._structs: dict[int, Struct] = {}
         self._sizes: dict[int, int | None] = {}
-        self._steps = dict(_COMMON_STEPS)
+        self._steps = _Steps()
         self._near_string = self._strings
         self._found: dict[int, int] = {0: self._types}  # where the records were whose names have these offsets
 
@@ -91,13 +92,27 @@ class Btf:
         words = self._words
         for index in self._indices_of(offset):
             for info in range(index - 2, max(index - 130, 0), -2):
-                if words[info] >> 24 & _KIND == ENUM and self._is_record(info):
-                    count = words[info] & _COUNT
-                    if index - info - 2 < 2 * count:
-                        span = range(info + 2, info + 2 + 2 * count, 2)
-                        return {self.name(words[at]): words[at + 1] for at in span}
-                    break
+                if words[info] >> 24 & _KIND == ENUM and (found := self._enumerators(info, index, name)):
+                    self._found[offset] = self._types + 4 * info
+                    return found
         return {}
+
+    def _enumerators(self, info: int, index: int, name: bytes) -> dict[bytes, int]:
+        """The enum whose second word is here, if it is one, and has one of this name there.
+
+        It is one without further proof where as many names as it should have begin like `name`.
+        """
+        words = self._words
+        end = info + 2 + 2 * (words[info] & _COUNT)
+        if not index < end <= len(words):
+            return {}
+        try:
+            found = {self.name(words[at]): words[at + 1] for at in range(info + 2, end, 2)}
+        except BtfError:
+            return {}
+        prefix = name[: name.rfind(b"_") + 1]
+        alike = len(found) > 1 and prefix and all(other.startswith(prefix) for other in found)
+        return found if alike or self._is_record(info) else {}
 
     def name(self, offset: int) -> bytes:
         """The string at an offset as records hold it. Raises BtfError where no string begins there."""
@@ -198,10 +213,7 @@ class Btf:
 
     def _after(self, at: int) -> int:
         """The second word of the record that follows one."""
-        info = self._words[at]
-        if info not in self._steps:
-            self._steps[info] = _step(info)
-        return at + self._steps[info]
+        return at + self._steps[self._words[at]]
 
     def _walk(self) -> None:
         """Goes on by a thousand records, to the end at most."""
@@ -213,18 +225,9 @@ class Btf:
                 for _ in stretch:
                     at += steps[data[at]]
                 append(at)
-        except KeyError:
-            self._step_from(marks[-1])
         except IndexError:
             self._finish(marks[-1])
         self._walked = max(self._walked, (len(marks) - 1) * _STRIDE)
-
-    def _step_from(self, at: int) -> None:
-        """Learns the steps of the records after a mark."""
-        for _ in range(_STRIDE):
-            if at >= len(self._words):
-                break
-            at = self._after(at)
 
     def _finish(self, at: int) -> None:
         """Counts the records after the last mark. Raises BtfError where the last one does not end the section."""
@@ -250,14 +253,22 @@ class Btf:
         Types and strings are written side by side, so it is looked for first where a neighbour's record was found.
         """
         needle = struct.pack("=I", word)
-        middle = self._found[min(self._found, key=lambda known: abs(known - word))]
-        near = (max(middle - _NEAR, self._types), min(middle + _NEAR, self._types_end))
-        for start, end in (near, (self._types, self._types_end)):
+        for start, end in (*self._nearby(word), (self._types, self._types_end)):
             at = self._data.find(needle, start, end)
             while at >= 0:
                 if (at - self._types) % 4 == 0:
                     yield (at - self._types) // 4
                 at = self._data.find(needle, at + 1, end)
+
+    def _nearby(self, word: int) -> Iterator[tuple[int, int]]:
+        """Where among the types a string's offset may be: beside its neighbour's, or at the same share."""
+        known = min(self._found, key=lambda known: abs(known - word))
+        places = [(self._found[known], _BESIDE), (self._found[known], _NEAR)]
+        if abs(known - word) > _NEAR and word >= self._first_string:
+            share = (word - self._first_string) / (self._strings_end - self._strings)
+            places = [(self._types + int(share * (self._types_end - self._types)), 4 * _NEAR)]
+        for middle, distance in places:
+            yield max(middle - distance, self._types), min(middle + distance, self._types_end)
 
     def _string_offset(self, name: bytes) -> int | None:
         needle = b"\0%s\0" % name
@@ -265,8 +276,9 @@ class Btf:
             known: int | None = self._base._string_offset(name)
             if known is not None:
                 return known
-        near = (max(self._near_string - _NEAR, self._strings), min(self._near_string + _NEAR, self._strings_end))
-        for start, end in (near, (self._strings, self._strings_end)):
+        middle, first, last = self._near_string, self._strings, self._strings_end
+        near = [(max(middle - distance, first), min(middle + distance, last)) for distance in (_BESIDE, _NEAR)]
+        for start, end in (*near, (first, last)):
             at: int = self._data.find(needle, start, end)
             if at >= 0:
                 self._near_string = at
@@ -285,13 +297,12 @@ def _step(info: int) -> int:
     return 3 + _FIXED.get(kind, 0) + _REPEATED.get(kind, 0) * (info & _COUNT)
 
 
-_COMMON_STEPS = {
-    flag << 31 | kind << 24 | count: 3 + _FIXED.get(kind, 0) + _REPEATED.get(kind, 0) * count
-    for flag in (0, 1)
-    for kind in range(1, _KINDS)
-    for count in (range(24) if kind in _REPEATED else (0, 1))
-}
-"""The second words that nearly all records have, and how far the next record's second word is."""
+class _Steps(dict[int, int]):
+    """By a record's second word how far the next record's second word is."""
+
+    def __missing__(self, info: int) -> int:
+        step = self[info] = _step(info)
+        return step
 
 
 class Struct:
@@ -311,13 +322,13 @@ class Struct:
             else:
                 self._nameless.append(place)
 
-    def find(self, path: bytes) -> Place | None:
+    def find(self, path: str) -> Place | None:
         """Where a member is, also one in an anonymous member; `a.b` is member b of structure member a.
 
         None where there is no such member. Raises BtfError for a bit field.
         """
-        first, _, rest = path.partition(b".")
-        found = self._member(first, 0)
+        first, _, rest = path.partition(".")
+        found = self._member(first.encode(), 0)
         if found is None or not rest:
             return found
         inner = self._btf.struct_of(found.type_id)
@@ -373,7 +384,12 @@ def open_btf(path: bytes, base: Btf | None = None) -> tuple[Btf, int]:
             data: Data = mmap.mmap(fd, size, mmap.MAP_PRIVATE, mmap.PROT_READ)
         except (OSError, ValueError):  # before Linux 6.16 such files can't be mapped
             data = _read(fd)
-        return Btf(data, base), fd
+        try:
+            return Btf(data, base), fd
+        except BtfError:
+            if not isinstance(data, bytes):
+                data.close()
+            raise
     except BaseException:
         os.close(fd)
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import layout as shapes
 from .errors import Inconsistent
-from .facts import DirectoryFacts
+from .facts import DirectoryFacts, known_record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ class Directories:
             level = {rows[dentry].parent for dentry in level}.difference(names)
         else:
             raise Inconsistent(f"a directory is more than {_MAX_DEPTH} levels deep")
-        rows = self._dentries
-        found = snapshot.bytes_at(
-            [rows[dentry].name for dentry in new], [min(rows[dentry].name_length, 256) for dentry in new], "name"
-        )
+        read = [self._dentries[dentry] for dentry in new]
+        found = snapshot.strings([row.name for row in read], "name")
+        if list(map(len, found)) != [row.name_length for row in read]:
+            raise Inconsistent("the name of a directory changed while it was read")
         names.update(zip(new, found, strict=True))
-        self.load_superblocks({rows[dentry].superblock for dentry in new})
+        self.load_superblocks({row.superblock for row in read})
 
     def load_superblocks(self, superblocks: Iterable[int]) -> None:
         """Reads superblocks and the names of their types."""
@@ -83,7 +83,7 @@ class Directories:
 
         None for one that is not connected to that root.
         """
-        paths, names, rows = self._paths, self._names, self._dentries
+        paths, rows = self._paths, self._dentries
         chain: list[int] = []
         at = dentry
         while at not in paths:
@@ -100,7 +100,7 @@ class Directories:
         path, unhashed = paths[at]
         for at in reversed(chain):
             if path is not None:
-                path = b"%s/%s" % (path, names[at])
+                path = path + b"/" + self._names[at]
             unhashed = unhashed or not rows[at].hashed
             paths[at] = path, unhashed
         return path if path != b"" else b"/", unhashed
@@ -140,23 +140,25 @@ class Directories:
             }
         on_btrfs = [address for address in common if self.filesystem(address) == _BTRFS]
         subvolumes = self._subvolumes({rows[dentry].inode for dentry in wanted if rows[dentry].superblock in on_btrfs})
+        where = self._layout[shapes.Dentry].columns("inode", "superblock")
+        what = self._layout[shapes.Inode].columns("superblock", "ino", "generation", "links", "flags")
         found = {}
         for dentry in wanted:
-            row = rows[dentry]
-            number, address = row.inode, row.superblock
-            inode = inodes[number]
-            if inode.superblock != address:
+            number, address = where(rows[dentry])
+            above, ino, generation, links, flags = what(inodes[number])
+            if above != address:
                 raise Inconsistent(f"the dentry at {dentry:#x} and its inode are of different file systems")
             path, unhashed = self.path(dentry)
-            found[dentry] = DirectoryFacts(
+            fields = {
                 **common[address],
-                inode=inode.ino,
-                generation=inode.generation,
-                subvolume=subvolumes.get(number),
-                path=path,
-                deleted=unhashed or not inode.links or inode.flags & _S_DEAD != 0,
-                dentry=dentry,
-            )
+                "inode": ino,
+                "generation": generation,
+                "subvolume": subvolumes.get(number),
+                "path": path,
+                "deleted": unhashed or not links or flags & _S_DEAD != 0,
+                "dentry": dentry,
+            }
+            found[dentry] = known_record(DirectoryFacts, fields)
         return found
 
     def _subvolumes(self, inodes: set[int]) -> dict[int, int]:

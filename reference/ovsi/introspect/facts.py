@@ -5,6 +5,23 @@ from __future__ import annotations
 from ..linux.namespaces import IdRange
 from ..record import Record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    Known = TypeVar("Known", bound=Record)
+
+
+_new, _set = object.__new__, object.__setattr__
+
+
+def known_record(kind: type[Known], fields: dict[str, Any]) -> Known:
+    """A record of these fields, which are all that it has, without its constructor's checks: there are thousands."""
+    record = _new(kind)
+    _set(record, "__dict__", fields)
+    return record
+
+
 UPPER, LOWER, DATA = "upper", "lower", "data"
 """The roles of a layer."""
 
@@ -84,6 +101,8 @@ class OverlayFacts(Record):
 
     superblock: int
     device: tuple[int, int]
+    uuid: bytes
+    """Of the superblock itself, 16 bytes; all zero where it has none."""
     superblock_flags: int
     layers: tuple[LayerFacts, ...]
     """Top to bottom: the upper where there is one, the lowers, the data-only layers."""

@@ -9,7 +9,7 @@ from .directories import Directories, device
 from .errors import Inconsistent, IntrospectionUnavailable, KernelReadError
 from .layout import Layout
 from .memory import Memory
-from .namespace import mounts_of
+from .owners import idmap_of
 from .snapshot import Snapshot, consistently
 from .walk import file_of, overlay_facts, superblocks_of_type
 
@@ -34,6 +34,7 @@ class Introspector:
 
     def __init__(self) -> None:
         """Raises IntrospectionUnavailable: see there for the abilities."""
+        self._unmapped: int | None = None
         self._layout = Layout()
         try:
             self._memory = Memory()
@@ -68,14 +69,11 @@ class Introspector:
 
     def overlay_of(self, fd: int) -> OverlayFacts:
         """The overlay on which an open descriptor's object is. Raises Inconsistent where that is none."""
-        return consistently(
-            self._memory,
-            lambda snapshot: overlay_facts(self._layout, snapshot, [self._superblock(snapshot, fd)])[0],
-        )
+        return consistently(self._memory, lambda snapshot: self._facts(snapshot, [self._superblock(snapshot, fd)])[0])
 
     def overlays(self, superblocks: Sequence[int]) -> list[OverlayFacts]:
         """The overlays of these superblocks, in their order."""
-        return consistently(self._memory, lambda snapshot: overlay_facts(self._layout, snapshot, superblocks))
+        return consistently(self._memory, lambda snapshot: self._facts(snapshot, superblocks))
 
     def same_type(self, superblock: int) -> list[int]:
         """All superblocks of the system of the type that this one is of: given an overlay, all overlays."""
@@ -83,11 +81,16 @@ class Introspector:
 
     def mounts(self, fd: int) -> list[MountFacts]:
         """All mounts of the mount namespace that a descriptor of /proc/PID/ns/mnt means, covered ones too."""
+        from .namespace import mounts_of
+
         return consistently(self._memory, lambda snapshot: mounts_of(self._memory, self._layout, snapshot, fd))
 
     def _superblock(self, snapshot: Snapshot, fd: int) -> int:
         file = file_of(self._memory, self._layout, snapshot, fd)
         return snapshot.row(self._layout[shapes.Inode], file.inode).superblock
+
+    def _facts(self, snapshot: Snapshot, superblocks: Sequence[int]) -> list[OverlayFacts]:
+        return overlay_facts(self._layout, snapshot, superblocks, self._unmapped)
 
     def _calibrate(self, snapshot: Snapshot) -> None:
         """Reads an object of which the truth is known otherwise: the BTF file itself."""
@@ -116,3 +119,4 @@ class Introspector:
             inode.superblock,
         ):
             raise Inconsistent("the file of the BTF did not read as what it is")
+        self._unmapped = idmap_of(mount)  # sysfs can't be ID-mapped (FS_ALLOW_IDMAP, include/linux/fs.h)

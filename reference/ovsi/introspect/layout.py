@@ -10,12 +10,14 @@ import os
 
 from .btf import Btf, BtfError, open_btf
 from .errors import IntrospectionUnavailable
-from .shape import Shape, View, number, offset, raw, resolve
+from .relocation import relocated
+from .shape import LIST, STRUCTURE, Shape, View, fitting, number, offset, pointer, raw, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .relocation import Relocated
     from .shape import Row
 
 _BTF = b"/sys/kernel/btf/"
@@ -23,45 +25,52 @@ _BTF = b"/sys/kernel/btf/"
 
 class Task(Shape):
     structure = b"task_struct"
-    files: int = number("files")
+    files: int = pointer("files")
 
 
 class OpenFiles(Shape):
     structure = b"files_struct"
-    fdt: int = number("fdt")
+    fdt: int = pointer("fdt")
 
 
 class DescriptorTable(Shape):
     structure = b"fdtable"
     max_fds: int = number("max_fds")
-    fd: int = number("fd")
+    fd: int = pointer("fd")
 
 
 class File(Shape):
     structure = b"file"
-    inode: int = number("f_inode")
-    dentry: int = number("f_path.dentry")
-    mount: int = number("f_path.mnt")
+    part_of = "backing_file.file"
+    inode: int = pointer("f_inode")
+    dentry: int = pointer("f_path.dentry")
+    mount: int = pointer("f_path.mnt")
 
 
 class Inode(Shape):
     structure = b"inode"
-    superblock: int = number("i_sb")
+    superblock: int = pointer("i_sb")
     ino: int = number("i_ino")
     links: int = number("i_nlink")
     generation: int = number("i_generation")
     flags: int = number("i_flags")
-    private: int = number("i_private")
+
+
+class InodeOfNamespace(Shape):
+    """Apart, for it is far from the others."""
+
+    structure = b"inode"
+    private: int = pointer("i_private")
 
 
 class Dentry(Shape):
     structure = b"dentry"
-    parent: int = number("d_parent")
-    inode: int = number("d_inode")
-    superblock: int = number("d_sb")
-    name: int = number("d_name.name")
+    parent: int = pointer("d_parent")
+    inode: int = pointer("d_inode")
+    superblock: int = pointer("d_sb")
+    name: int = pointer("d_name.name")
     name_length: int = number("d_name.len")
-    hashed: int = number("d_hash.pprev")
+    hashed: int = pointer("d_hash.pprev")
 
     def settled(self) -> object:
         """Where it is hashed changes with its neighbours in the hash table; whether it is, counts."""
@@ -72,10 +81,10 @@ class Superblock(Shape):
     structure = b"super_block"
     device: int = number("s_dev")
     flags: int = number("s_flags")
-    root: int = number("s_root")
-    type: int = number("s_type")
-    info: int = number("s_fs_info")
-    user_namespace: int = number("s_user_ns")
+    root: int = pointer("s_root")
+    type: int = pointer("s_type")
+    info: int = pointer("s_fs_info")
+    user_namespace: int = pointer("s_user_ns")
     uuid: bytes = raw("s_uuid")
 
 
@@ -83,28 +92,29 @@ class SuperblockInList(Shape):
     """Apart, for it changes whenever another superblock of the type comes or goes."""
 
     structure = b"super_block"
-    type: int = number("s_type")
-    next: int = number("s_instances.next")
+    type: int = pointer("s_type")
+    next: int = pointer("s_instances.next")
     entry: int = offset("s_instances")
 
 
 class FilesystemType(Shape):
     structure = b"file_system_type"
-    name: int = number("name")
+    name: int = pointer("name")
 
 
 class FilesystemTypeList(Shape):
     structure = b"file_system_type"
-    first: int = number("fs_supers.first")
+    first: int = pointer("fs_supers.first")
 
 
 class VfsMount(Shape):
     structure = b"vfsmount"
-    root: int = number("mnt_root")
-    superblock: int = number("mnt_sb")
+    part_of = "mount.mnt"
+    root: int = pointer("mnt_root")
+    superblock: int = pointer("mnt_sb")
     flags: int = number("mnt_flags")
-    idmap: int | None = number("mnt_idmap", optional=True)
-    user_namespace: int | None = number("mnt_userns", optional=True)  # 5.12 to 6.1, in place of mnt_idmap
+    idmap: int | None = pointer("mnt_idmap", optional=True)
+    user_namespace: int | None = pointer("mnt_userns", optional=True)  # 5.12 to 6.1, in place of mnt_idmap
 
 
 class IdmapWithMaps(Shape):
@@ -115,29 +125,33 @@ class IdmapWithMaps(Shape):
 
 class IdmapWithOwner(Shape):
     structure = b"mnt_idmap"
-    owner: int = number("owner")
+    owner: int = pointer("owner")
 
 
 class IdMap(Shape):
     structure = b"uid_gid_map"
+    part_of = "user_namespace.uid_map"
     count: int = number("nr_extents")
-    extents: bytes = raw("extent")
+    extents: bytes = raw("extent", kind=LIST)
 
 
 class IdMapPlaces(Shape):
     structure = b"uid_gid_map"
-    extents: int = offset("extent")
+    part_of = "user_namespace.uid_map"
+    extents: int = offset("extent", kind=LIST)
 
 
 class LargeIdMap(Shape):
     """More extents than fit in place, where `forward` points at them; it overlaps them."""
 
     structure = b"uid_gid_map"
-    forward: int = number("forward")
+    part_of = "user_namespace.uid_map"
+    forward: int = pointer("forward")
 
 
 class IdExtent(Shape):
     structure = b"uid_gid_extent"
+    part_of = "user_namespace.uid_map.extent.0"
     first: int = number("first")
     lower_first: int = number("lower_first")
     count: int = number("count")
@@ -147,45 +161,45 @@ class UserNamespace(Shape):
     structure = b"user_namespace"
     uid_map: int = offset("uid_map")
     gid_map: int = offset("gid_map")
-    parent: int = number("parent")
+    parent: int = pointer("parent")
     level: int = number("level")
-    owner: int = number("owner")
-    group: int = number("group")
+    owner: int = number("owner", kind=STRUCTURE)
+    group: int = number("group", kind=STRUCTURE)
     inum: int = number("ns.inum")
 
 
 class Credentials(Shape):
     structure = b"cred"
-    uid: int = number("uid")
-    gid: int = number("gid")
-    suid: int = number("suid")
-    sgid: int = number("sgid")
-    euid: int = number("euid")
-    egid: int = number("egid")
-    fsuid: int = number("fsuid")
-    fsgid: int = number("fsgid")
-    cap_effective: int = number("cap_effective")
-    user_namespace: int = number("user_ns")
-    group_info: int = number("group_info")
+    uid: int = number("uid", kind=STRUCTURE)
+    gid: int = number("gid", kind=STRUCTURE)
+    suid: int = number("suid", kind=STRUCTURE)
+    sgid: int = number("sgid", kind=STRUCTURE)
+    euid: int = number("euid", kind=STRUCTURE)
+    egid: int = number("egid", kind=STRUCTURE)
+    fsuid: int = number("fsuid", kind=STRUCTURE)
+    fsgid: int = number("fsgid", kind=STRUCTURE)
+    cap_effective: int = number("cap_effective", kind=STRUCTURE)
+    user_namespace: int = pointer("user_ns")
+    group_info: int = pointer("group_info")
 
 
 class Groups(Shape):
     structure = b"group_info"
     count: int = number("ngroups")
-    gids: int = offset("gid")
+    gids: int = offset("gid", kind=LIST)
 
 
 class Overlay(Shape):
     structure = b"ovl_fs"
     layer_count: int = number("numlayer")
     data_layer_count: int | None = number("numdatalayer", optional=True)
-    layers: int = number("layers")
-    work: int = number("workbasedir")
-    creator: int = number("creator_cred")
-    upperdir: int = number("config.upperdir")
-    workdir: int = number("config.workdir")
-    lowerdir: int | None = number("config.lowerdir", optional=True)
-    lowerdirs: int | None = number("config.lowerdirs", optional=True)
+    layers: int = pointer("layers")
+    work: int = pointer("workbasedir")
+    creator: int = pointer("creator_cred")
+    upperdir: int = pointer("config.upperdir")
+    workdir: int = pointer("config.workdir")
+    lowerdir: int | None = pointer("config.lowerdir", optional=True)
+    lowerdirs: int | None = pointer("config.lowerdirs", optional=True)
     default_permissions: int | None = number("config.default_permissions", optional=True)
     redirect_dir: int | None = number("config.redirect_dir", optional=True)
     redirect_follow: int | None = number("config.redirect_follow", optional=True)
@@ -203,13 +217,13 @@ class Overlay(Shape):
 
 class OverlayLayer(Shape):
     structure = b"ovl_layer"
-    mount: int = number("mnt")
-    name: int | None = number("name", optional=True)
+    mount: int = pointer("mnt")
+    name: int | None = pointer("name", optional=True)
 
 
 class BtrfsInode(Shape):
     structure = b"btrfs_inode"
-    root: int = number("root")
+    root: int = pointer("root")
     inode: int = offset("vfs_inode")
 
 
@@ -222,52 +236,72 @@ class MountNamespace(Shape):
     structure = b"mnt_namespace"
     ns: int = offset("ns")
     inum: int = number("ns.inum")
-    tree: int | None = number("mounts.rb_node", optional=True)
-    list: int | None = number("list.next", optional=True)
+    tree: int | None = pointer("mounts.rb_node", optional=True)
+    list: int | None = pointer("list.next", optional=True)
     list_head: int | None = offset("list", optional=True)
 
 
 class Mount(Shape):
     structure = b"mount"
     vfs: int = offset("mnt")
-    root: int = number("mnt.mnt_root")
-    superblock: int = number("mnt.mnt_sb")
+    root: int = pointer("mnt.mnt_root")
+    superblock: int = pointer("mnt.mnt_sb")
     flags: int = number("mnt.mnt_flags")
     mnt_id: int = number("mnt_id")
     unique_id: int | None = number("mnt_id_unique", optional=True)
-    parent: int = number("mnt_parent")
-    mountpoint: int = number("mnt_mountpoint")
-    namespace: int = number("mnt_ns")
+    parent: int = pointer("mnt_parent")
+    mountpoint: int = pointer("mnt_mountpoint")
+    namespace: int = pointer("mnt_ns")
     group: int = number("mnt_group_id")
 
 
 class MountInTree(Shape):
     structure = b"mount"
     node: int = offset("mnt_node")
-    left: int = number("mnt_node.rb_left")
-    right: int = number("mnt_node.rb_right")
+    left: int = pointer("mnt_node.rb_left")
+    right: int = pointer("mnt_node.rb_right")
 
 
 class MountInList(Shape):
     structure = b"mount"
     entry: int = offset("mnt_list")
-    next: int = number("mnt_list.next")
+    next: int = pointer("mnt_list.next")
 
 
 class Pointer(Shape):
     """One pointer of an array; the structure is any that holds nothing else."""
 
     structure = b"hlist_head"
-    value: int = number("first")
+    value: int = pointer("first")
+
+
+_TOGETHER: tuple[tuple[type[Any], ...], ...] = (
+    (
+        *(Pointer, Task, OpenFiles, DescriptorTable, File, Inode, Dentry, Superblock, FilesystemType, VfsMount),
+        *(Overlay, OverlayLayer, UserNamespace, IdMap, IdMapPlaces, IdExtent, Credentials, Groups),
+    ),
+    (SuperblockInList, FilesystemTypeList),
+    (LargeIdMap, IdmapWithMaps, IdmapWithOwner),
+    (BtrfsInode, BtrfsRoot),
+    (InodeOfNamespace, MountNamespace, Mount, MountInTree, MountInList),
+)
+"""Shapes that are needed together, and are asked for together."""
 
 
 class Layout:
-    """The views of this kernel, each looked up when it is first asked for; `close` it when done."""
+    """The views of this kernel, each looked up when it is first asked for; `close` it when done.
+
+    The kernel's loader tells them, else they are read from its BTF file: `by_loader` is whether to ask it at all.
+    """
+
+    by_loader = True
 
     def __init__(self) -> None:
         """Raises IntrospectionUnavailable where the kernel has no BTF that can be read."""
         self._views: dict[type[Any], View[Any]] = {}
         self._lacking: dict[type[Any], IntrospectionUnavailable] = {}
+        self._relocated: dict[type[Any], Relocated] = {}
+        self._asked: list[tuple[type[Any], ...]] = []
         self._enums: dict[bytes, dict[bytes, int]] = {}
         self._modules: dict[bytes, Btf | None] = {}
         self.btf_fd = -1
@@ -324,13 +358,25 @@ class Layout:
             if shape in self._lacking:
                 raise self._lacking[shape]
             try:
-                view = self._views[shape] = resolve(shape, self._sources(module))
+                view = self._views[shape] = self._as_loaded(shape) or resolve(shape, self._sources(module))
             except IntrospectionUnavailable as lacking:
                 self._lacking[shape] = lacking
                 raise
             except BtfError as failure:
                 raise IntrospectionUnavailable("btf", str(failure)) from failure
         return view
+
+    def _as_loaded(self, shape: type[Row]) -> View[Row] | None:
+        """The view by the kernel's loader, None where it does not tell one."""
+        for group in _TOGETHER:
+            if shape in group and group not in self._asked and self.by_loader:
+                self._asked.append(group)
+                try:
+                    self._relocated |= relocated(group)
+                except OSError:  # the kernel's loader does not relocate, or a name means several things
+                    self.by_loader = False
+        found = self._relocated.get(shape)
+        return None if found is None else fitting(shape, found)
 
     def _sources(self, module: bytes) -> tuple[Btf, ...]:
         if not module:

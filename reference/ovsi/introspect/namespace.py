@@ -32,7 +32,7 @@ def mounts_of(memory: Memory, layout: Layout, snapshot: Snapshot, fd: int) -> li
     if kind != CLONE_NEWNS:
         raise Inconsistent(f"descriptor {fd} is not of a mount namespace")
     view = layout[shapes.MountNamespace]
-    inode = snapshot.row(layout[shapes.Inode], file_of(memory, layout, snapshot, fd).inode)
+    inode = snapshot.row(layout[shapes.InodeOfNamespace], file_of(memory, layout, snapshot, fd).inode)
     address = inode.private - view.row.ns
     namespace = snapshot.row(view, address)
     if namespace.inum != os.fstat(fd).st_ino:

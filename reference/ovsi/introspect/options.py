@@ -20,8 +20,25 @@ _CHOICES = {  # the option and a name that its enum surely has
 }
 
 
-def effective_options(layout: Layout, overlay: shapes.Overlay) -> tuple[tuple[str, str], ...]:
-    """Names and values, "on" or "off" where mount(8) has a flag alone; sorted by name."""
+class Options:
+    """The options of overlays: most overlays have the same."""
+
+    def __init__(self, layout: Layout) -> None:
+        view = layout.overlay_view
+        self._layout = layout
+        members = (*_FLAGS, *_CHOICES, "redirect_dir", "redirect_follow")
+        self._values = view.columns(*(name for name in members if name in view.sizes))
+        self._known: dict[object, tuple[tuple[str, str], ...]] = {}
+
+    def of(self, overlay: shapes.Overlay) -> tuple[tuple[str, str], ...]:
+        """Names and values, "on" or "off" where mount(8) has a flag alone; sorted by name."""
+        values = self._values(overlay)
+        if values not in self._known:
+            self._known[values] = _effective(self._layout, overlay)
+        return self._known[values]
+
+
+def _effective(layout: Layout, overlay: shapes.Overlay) -> tuple[tuple[str, str], ...]:
     options = {name: _flag(getattr(overlay, name)) for name in _FLAGS}
     for name in _CHOICES:
         options[name] = _choice(layout, overlay, name)

@@ -20,15 +20,21 @@ _MAX_GROUPS = 1 << 16  # NGROUPS_MAX
 _IDENTITY = (IdRange(0, 0, 0xFFFFFFFF),)
 
 
+def idmap_of(mount: shapes.VfsMount) -> int | None:
+    """What a mount points at for its ID map; None before there were ID-mapped mounts."""
+    return mount.user_namespace if mount.idmap is None else mount.idmap
+
+
 class Owners:
     """User namespaces, credentials and ID maps of one snapshot, each made once."""
 
-    def __init__(self, layout: Layout, snapshot: Snapshot) -> None:
+    def __init__(self, layout: Layout, snapshot: Snapshot, unmapped: int | None = None) -> None:
+        """`unmapped` is what a mount that is surely not ID-mapped points at, so that most maps need not be read."""
         self._layout = layout
         self._snapshot = snapshot
         self._namespaces: dict[int, UserNamespaceFacts] = {}
         self._credentials: dict[int, CredentialFacts] = {}
-        self._idmaps: dict[int, tuple[IdMap | None, IdMap | None]] = {}
+        self._idmaps: dict[int | None, tuple[IdMap | None, IdMap | None]] = {unmapped: (None, None), None: (None, None)}
 
     def namespace(self, address: int) -> UserNamespaceFacts:
         """A user namespace with its ancestors."""
@@ -82,16 +88,14 @@ class Owners:
 
     def idmap(self, mount: shapes.VfsMount) -> tuple[IdMap | None, IdMap | None]:
         """The UID and GID map of a mount; (None, None) where it is not ID-mapped."""
-        address = mount.user_namespace if mount.idmap is None else mount.idmap
-        if address is None:  # before ID-mapped mounts
-            return None, None
-        if address not in self._idmaps:
+        address = idmap_of(mount)  # None before there were ID-mapped mounts
+        known = self._idmaps.get(address)
+        if known is None:
+            assert address is not None
             uid_map, gid_map = map(self._id_map, self._map_addresses(address, mount.idmap is None))
-            if uid_map in ((), _IDENTITY) and gid_map in ((), _IDENTITY):
-                self._idmaps[address] = None, None
-            else:
-                self._idmaps[address] = uid_map, gid_map
-        return self._idmaps[address]
+            is_none = uid_map in ((), _IDENTITY) and gid_map in ((), _IDENTITY)
+            known = self._idmaps[address] = (None, None) if is_none else (uid_map, gid_map)
+        return known
 
     def _map_addresses(self, address: int, is_namespace: bool) -> tuple[int, int]:
         layout = self._layout

@@ -13,10 +13,15 @@ from .errors import IntrospectionUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from typing import Any, Generic, TypeVar
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, Generic, TypeAlias, TypeVar
 
     from .btf import Btf, Place, Struct
+    from .relocation import Place as RelocatedPlace
+    from .relocation import Relocated
+
+    Found: TypeAlias = Struct | Relocated
+    Where: TypeAlias = Place | RelocatedPlace
 
     Row = TypeVar("Row", bound="Shape")
 
@@ -38,6 +43,8 @@ else:
 
 _INTEGERS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _NUMBER, _BYTES, _OFFSET = range(3)
+WORD, POINTER, STRUCTURE, LIST = 1, 2, 3, 4
+"""What a member is in the kernel: an integer, a pointer, a structure or union, an array of these."""
 SPAN_LIMIT = 4096
 """How many bytes lie between the first and the last wanted member at most."""
 
@@ -45,25 +52,31 @@ SPAN_LIMIT = 4096
 class Member:
     """A wanted member: the paths at which kernels have had it, the first that exists counts."""
 
-    def __init__(self, paths: tuple[str, ...], kind: int, optional: bool) -> None:
-        self.paths = tuple(path.encode() for path in paths)
+    def __init__(self, paths: tuple[str, ...], kind: int, optional: bool, local: int) -> None:
+        self.paths = paths
         self.kind = kind
         self.optional = optional
+        self.local = local
 
 
-def number(*paths: str, optional: bool = False) -> Any:
+def number(*paths: str, optional: bool = False, kind: int = WORD) -> Any:
     """An integer, a pointer, or a structure as small, as an unsigned number."""
-    return Member(paths, _NUMBER, optional)
+    return Member(paths, _NUMBER, optional, kind)
 
 
-def raw(*paths: str, optional: bool = False) -> Any:
+def pointer(*paths: str, optional: bool = False) -> Any:
+    """A pointer, as a number."""
+    return Member(paths, _NUMBER, optional, POINTER)
+
+
+def raw(*paths: str, optional: bool = False, kind: int = STRUCTURE) -> Any:
     """The bytes of an array or structure."""
-    return Member(paths, _BYTES, optional)
+    return Member(paths, _BYTES, optional, kind)
 
 
-def offset(*paths: str, optional: bool = False) -> Any:
+def offset(*paths: str, optional: bool = False, kind: int = STRUCTURE) -> Any:
     """Not what the member holds, but where it begins in its structure, in bytes."""
-    return Member(paths, _OFFSET, optional)
+    return Member(paths, _OFFSET, optional, kind)
 
 
 class Shape(_Tuple):
@@ -75,23 +88,26 @@ class Shape(_Tuple):
 
     __slots__ = ()
     structure = b""
+    part_of = ""
+    """A member of another structure that is such a one, as `structure.member`: see `relocation`."""
     members: dict[str, Member] = {}
 
     def settled(self) -> object:
         """What has to be the same when it is read again."""
         return tuple(self)
 
-    def __init_subclass__(cls) -> None:
-        cls.members = cls.members | {name: value for name, value in vars(cls).items() if isinstance(value, Member)}
+    def __init_subclass__(cls, *, resolved: bool = False) -> None:
+        if not resolved:
+            cls.members = cls.members | {name: value for name, value in vars(cls).items() if isinstance(value, Member)}
 
 
 class View(_OfRows[Row]):
     """A shape on this kernel: which bytes to read of a structure, and how they become a row."""
 
-    def __init__(self, shape: type[Row], found: Struct) -> None:
+    def __init__(self, shape: type[Row], found: Found) -> None:
         """Raises _Misfit where the structure lacks a member that is not optional."""
         read: list[tuple[int, int, str, str]] = []  # offset, size, format, name
-        attributes: dict[str, object] = {"members": {}}
+        attributes: dict[str, object] = {"__slots__": ()}
         for name, member in shape.members.items():
             place = _place(found, member)
             if place is None:
@@ -121,12 +137,25 @@ class View(_OfRows[Row]):
         """Bytes to read, from `start` on."""
         if self.length > SPAN_LIMIT:
             raise IntrospectionUnavailable("layout", f"struct {self.name} spans {self.length} bytes")
-        self.row: type[Row] = type(shape.__name__, (shape,), attributes)
-        self._unpack = struct.Struct("".join(layout)).iter_unpack
+        self.row: type[Row] = type(shape.__name__, (shape,), attributes, resolved=True)
+        self._format = "".join(layout)
+        self._unpack = struct.Struct(self._format).iter_unpack
 
     def rows(self, data: bytes) -> list[Row]:
         """The rows of structures whose wanted bytes follow each other."""
         return list(map(self.row, self._unpack(data)))
+
+    def columns(self, *names: str) -> Callable[[Any], tuple[Any, ...]]:
+        """A function that takes several members, each of which is read, out of a row at once."""
+        order = list(self.sizes)
+        getter: Callable[[Any], tuple[Any, ...]] = itemgetter(*map(order.index, names))
+        return getter
+
+    def elements(self, data: bytes) -> list[Row]:
+        """The rows of whole structures that follow each other."""
+        rest = self.size - self.start - self.length
+        whole = struct.Struct(f"={self.start}x{self._format[1:]}{rest}x")
+        return list(map(self.row, whole.iter_unpack(data)))
 
 
 class _Misfit(Exception):  # noqa: N818 - never leaves this module
@@ -149,7 +178,15 @@ def resolve(shape: type[Row], sources: Iterable[Btf]) -> View[Row]:
     raise IntrospectionUnavailable("layout", missing)
 
 
-def _place(found: Struct, member: Member) -> Place | None:
+def fitting(shape: type[Row], found: Found) -> View[Row] | None:
+    """The view of a shape by one structure; None where that lacks a member that is not optional."""
+    try:
+        return View(shape, found)
+    except _Misfit:
+        return None
+
+
+def _place(found: Found, member: Member) -> Where | None:
     for path in member.paths:
         place = found.find(path)
         if place is not None:
@@ -157,7 +194,7 @@ def _place(found: Struct, member: Member) -> Place | None:
     return None
 
 
-def _format(place: Place, member: Member, name: str) -> tuple[int, str]:
+def _format(place: Where, member: Member, name: str) -> tuple[int, str]:
     size = place.size
     if size is None or (member.kind == _NUMBER and size not in _INTEGERS):
         raise _Misfit(name)

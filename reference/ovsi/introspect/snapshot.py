@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 _ATTEMPTS = 5
-_STRING_PIECE = 64
+_SHORT = 64  # bytes with the NUL: most names fit
 _STRING_LIMIT = 1 << 20
-_PAGE = 4096
 
 
 def consistently(memory: Memory, walk: Callable[[Snapshot], Result]) -> Result:
@@ -48,7 +47,9 @@ class Snapshot:
         self._memory = memory
         self._known: dict[View[Any], dict[int, Any]] = {}
         self._structures: list[tuple[View[Any], list[int], bytes]] = []
-        self._chunks: list[tuple[Sequence[int], Sequence[int], str, list[bytes]]] = []
+        self._arrays: list[tuple[View[Any], list[int], int, bytes]] = []
+        self._strings: list[tuple[Sequence[int], int, str, list[bytes]]] = []
+        self._spans: list[tuple[int, str, bytes]] = []
 
     def rows(self, view: View[Row], addresses: Iterable[int]) -> dict[int, Row]:
         """All known structures of a shape by address, those asked for among them. Raises KernelReadError."""
@@ -66,53 +67,64 @@ class Snapshot:
 
     def array(self, view: View[Row], address: int, count: int) -> list[Row]:
         """An array of structures. Raises KernelReadError."""
-        addresses = range(address, address + count * view.size, view.size)
-        known = self.rows(view, addresses)
-        return [known[element] for element in addresses]
+        return self.arrays(view, [address], count)[0]
 
-    def bytes_at(self, addresses: Sequence[int], lengths: Sequence[int], what: str) -> list[bytes]:
-        """A few bytes at each address. Raises KernelReadError."""
-        chunks = self._memory.chunks(addresses, lengths, what)
-        self._chunks.append((addresses, lengths, what, chunks))
-        return chunks
+    def arrays(self, view: View[Row], addresses: list[int], count: int) -> list[list[Row]]:
+        """Arrays of equally many structures. Raises KernelReadError."""
+        if not count:
+            return [[] for _ in addresses]
+        data = b"".join(self._memory.spans(addresses, count * view.size, view.name))
+        self._arrays.append((view, addresses, count, data))
+        rows = view.elements(data)
+        return [rows[first : first + count] for first in range(0, len(rows), count)]
 
     def numbers(self, address: int, count: int, what: str) -> tuple[int, ...]:
         """An array of numbers of 32 bits. Raises KernelReadError."""
-        end = address + 4 * count
-        starts = range(address, end, CHUNK)
-        data = b"".join(self.bytes_at(starts, [min(CHUNK, end - start) for start in starts], what))
+        (data,) = self._memory.spans([address], 4 * count, what)
+        self._spans.append((address, what, data))
         return struct.unpack(f"={count}I", data)
 
     def strings(self, addresses: Sequence[int], what: str) -> list[bytes]:
-        """NUL-terminated strings. No read crosses into a page that the string may not reach.
-
-        Raises KernelReadError; Inconsistent for one that does not end.
-        """
-        strings = [b""] * len(addresses)
-        left = list(range(len(addresses)))
-        while left:
-            starts = [addresses[index] + len(strings[index]) for index in left]
-            pieces = self.bytes_at(starts, [min(_STRING_PIECE, _PAGE - start % _PAGE) for start in starts], what)
-            going_on = []
-            for index, piece in zip(left, pieces, strict=True):
-                text, end, _ = piece.partition(b"\0")
-                strings[index] = strings[index] + text if strings[index] else text
-                if not end:
-                    going_on.append(index)
-                    if len(strings[index]) > _STRING_LIMIT:
-                        raise Inconsistent(f"{what} at {addresses[index]:#x} does not end")
-            left = going_on
+        """NUL-terminated strings. Raises KernelReadError; Inconsistent for one that does not end."""
+        strings = self._pieces(addresses, _SHORT, what)
+        for index, string in enumerate(strings):
+            if len(string) == _SHORT - 1:
+                strings[index] = self._long_string(addresses[index], what)
         return strings
+
+    def _pieces(self, addresses: Sequence[int], size: int, what: str) -> list[bytes]:
+        strings = self._memory.strings(addresses, size, what)
+        self._strings.append((addresses, size, what, strings[:]))
+        return strings
+
+    def _long_string(self, address: int, what: str) -> bytes:
+        string = b""
+        while len(string) < _STRING_LIMIT:
+            (piece,) = self._pieces((address + len(string),), CHUNK, what)
+            string += piece
+            if len(piece) < CHUNK - 1:
+                return string
+        raise Inconsistent(f"{what} at {address:#x} does not end")
 
     def confirm(self) -> None:
         """Reads everything again. Raises Inconsistent where anything changed, KernelReadError where it is gone."""
+        memory = self._memory
+        # What lies between the wanted members may change: use counts and the like.
         for view, addresses, before in self._structures:
-            data = self._memory.structures(view, addresses)
-            # What lies between the wanted members may change: use counts and the like.
-            if data != before and [row.settled() for row in view.rows(data)] != [
-                row.settled() for row in view.rows(before)
-            ]:
+            data = memory.structures(view, addresses)
+            if data != before and _settled(view.rows(data)) != _settled(view.rows(before)):
                 raise Inconsistent(f"a struct {view.name} changed while it was read")
-        for places, lengths, what, chunks in self._chunks:
-            if self._memory.chunks(places, lengths, what) != chunks:
+        for view, addresses, count, before in self._arrays:
+            data = b"".join(memory.spans(addresses, count * view.size, view.name))
+            if data != before and _settled(view.elements(data)) != _settled(view.elements(before)):
+                raise Inconsistent(f"a struct {view.name} changed while it was read")
+        for places, size, what, strings in self._strings:
+            if memory.strings(places, size, what) != strings:
                 raise Inconsistent(f"{what} changed while it was read")
+        for address, what, data in self._spans:
+            if memory.spans([address], len(data), what) != [data]:
+                raise Inconsistent(f"{what} changed while it was read")
+
+
+def _settled(rows: Iterable[Row]) -> list[object]:
+    return [row.settled() for row in rows]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from . import layout as shapes
 from .directories import Directories, device
 from .errors import Inconsistent
-from .facts import DATA, LOWER, UPPER, LayerFacts, OverlayFacts
-from .options import effective_options
+from .facts import DATA, LOWER, UPPER, LayerFacts, OverlayFacts, known_record
+from .options import Options
 from .owners import Owners
 
 TYPE_CHECKING = False
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .facts import DirectoryFacts
     from .layout import Layout
     from .memory import Memory
+    from .shape import Row, View
     from .snapshot import Snapshot
 
 _OVERLAY = b"overlay"
@@ -50,21 +51,24 @@ def superblocks_of_type(layout: Layout, snapshot: Snapshot, superblock: int) -> 
     return list(found)
 
 
-def overlay_facts(layout: Layout, snapshot: Snapshot, superblocks: Sequence[int]) -> list[OverlayFacts]:
-    """What overlay superblocks are made of, all of them read side by side.
+def overlay_facts(
+    layout: Layout, snapshot: Snapshot, superblocks: Sequence[int], unmapped: int | None = None
+) -> list[OverlayFacts]:
+    """What overlay superblocks are made of, all of them read side by side; `unmapped` as for `Owners`.
 
     Raises Inconsistent where one is not an overlay, or its structures make no sense.
     """
-    return _Overlays(layout, snapshot, superblocks).facts()
+    return _Overlays(layout, snapshot, superblocks, unmapped).facts()
 
 
 class _Overlays:
-    def __init__(self, layout: Layout, snapshot: Snapshot, superblocks: Sequence[int]) -> None:
+    def __init__(self, layout: Layout, snapshot: Snapshot, superblocks: Sequence[int], unmapped: int | None) -> None:
         self._layout = layout
         self._snapshot = snapshot
         self._directories = Directories(layout, snapshot)
         self._directories.load_superblocks(superblocks)
-        self._owners = Owners(layout, snapshot)
+        self._owners = Owners(layout, snapshot, unmapped)
+        self._options = Options(layout)
         self._superblocks = superblocks
         infos = []
         for address in superblocks:
@@ -84,42 +88,52 @@ class _Overlays:
         dentries = [mounts[layer.mount].root for layers in arrays for layer in layers if layer.mount]
         dentries += [overlay.work for overlay in self._overlays if overlay.work]
         directories = self._directories.describe(dentries)
-        names = self._declared()
+        strings, arrays_of_names = self._declared()
         self._owners.load(overlay.creator for overlay in self._overlays)
         return [
-            self._one(*those, mounts, directories, names)
+            self._one(*those, mounts, directories, strings, arrays_of_names)
             for those in zip(self._superblocks, self._overlays, arrays, strict=True)
         ]
 
     def _layers(self) -> list[list[shapes.OverlayLayer]]:
         """The arrays of layers. The first of each is the upper, without a mount where there is none."""
         view = self._layout.of_module(shapes.OverlayLayer, _OVERLAY)
-        addresses: list[range] = []
+        places = []
         for overlay in self._overlays:
             count, data = overlay.layer_count, overlay.data_layer_count or 0
             if not 0 < count <= _MAX_LAYERS or data >= count or not overlay.layers:
                 raise Inconsistent(f"an overlay of {count} layers, {data} of them data-only")
-            addresses.append(range(overlay.layers, overlay.layers + count * view.size, view.size))
-        known = self._snapshot.rows(view, [address for some in addresses for address in some])
-        arrays = [[known[address] for address in some] for some in addresses]
+            places.append((overlay.layers, count))
+        known = self._arrays(view, places)
+        arrays = [known[place] for place in places]
         if not all(layer.mount for layers in arrays for layer in layers[1:]):
             raise Inconsistent("a lower layer has no mount")
         return arrays
 
-    def _declared(self) -> dict[int, bytes]:
-        """The strings that mount(2) was given, by their addresses."""
+    def _arrays(self, view: View[Row], places: list[tuple[int, int]]) -> dict[tuple[int, int], list[Row]]:
+        """Arrays by their addresses and counts, those of one size side by side."""
+        found: dict[tuple[int, int], list[Row]] = {}
+        for count in {count for _, count in places}:
+            addresses = [address for address, many in places if many == count]
+            arrays = self._snapshot.arrays(view, addresses, count)
+            found.update(zip([(address, count) for address in addresses], arrays, strict=True))
+        return found
+
+    def _declared(self) -> tuple[dict[int, bytes], dict[int, list[int]]]:
+        """The strings that mount(2) was given, by their addresses; those of layers by the address of their array."""
         addresses: list[int] = []
-        arrays: list[int] = []
+        places = [(overlay.lowerdirs, overlay.layer_count) for overlay in self._overlays if overlay.lowerdirs]
         for overlay in self._overlays:
             addresses += (overlay.upperdir, overlay.workdir, overlay.lowerdir or 0)
-            if overlay.lowerdirs:
-                size = self._layout[shapes.Pointer].size
-                arrays += range(overlay.lowerdirs, overlay.lowerdirs + overlay.layer_count * size, size)
-        pointers = self._snapshot.rows(self._layout[shapes.Pointer], arrays)
-        addresses += (pointers[element].value for element in arrays)
+        arrays = {
+            address: [row.value for row in rows]
+            for (address, _), rows in self._arrays(self._layout[shapes.Pointer], places).items()
+        }
+        for pointers in arrays.values():
+            addresses += pointers
         wanted = [address for address in dict.fromkeys(addresses) if address]
         strings = self._snapshot.strings(wanted, "name of a layer")
-        return dict(zip(wanted, strings, strict=True))
+        return dict(zip(wanted, strings, strict=True)), arrays
 
     def _one(
         self,
@@ -129,42 +143,45 @@ class _Overlays:
         mounts: dict[int, shapes.VfsMount],
         directories: dict[int, DirectoryFacts],
         strings: dict[int, bytes],
+        arrays_of_names: dict[int, list[int]],
     ) -> OverlayFacts:
         superblock = self._directories.superblock(address)
-        names = self._names(overlay, layers, strings)
+        names: list[bytes | None]
+        if overlay.lowerdirs:
+            names = list(map(strings.get, arrays_of_names[overlay.lowerdirs]))
+        else:
+            names = [None] * len(layers)
+        names[0] = strings.get(overlay.upperdir)
         first_data = len(layers) - (overlay.data_layer_count or 0)
         found = []
+        idmap = self._owners.idmap
         for index, layer in enumerate(layers):
             if not layer.mount:
                 continue
             mount = mounts[layer.mount]
-            uid_map, gid_map = self._owners.idmap(mount)
             directory = directories[mount.root]
             if directory.superblock != mount.superblock:
                 raise Inconsistent("a layer's mount and its root are of different file systems")
-            role = UPPER if not index else LOWER if index < first_data else DATA
-            found.append(LayerFacts(role, directory, uid_map, gid_map, mount.flags, names[index]))
+            uid_map, gid_map = idmap(mount)
+            fields = {
+                "role": UPPER if not index else LOWER if index < first_data else DATA,
+                "directory": directory,
+                "uid_map": uid_map,
+                "gid_map": gid_map,
+                "mount_flags": mount.flags,
+                "declared": names[index],
+            }
+            found.append(known_record(LayerFacts, fields))
         return OverlayFacts(
             superblock=address,
             device=device(superblock.device),
+            uuid=superblock.uuid,
             superblock_flags=superblock.flags,
             layers=tuple(found),
             work=directories[overlay.work] if overlay.work else None,
-            options=effective_options(self._layout, overlay),
+            options=self._options.of(overlay),
             workdir=strings.get(overlay.workdir),
             lowerdir=strings.get(overlay.lowerdir or 0),
             creator=self._owners.credentials(overlay.creator),
             user_namespace=self._owners.namespace(superblock.user_namespace),
         )
-
-    def _names(
-        self, overlay: shapes.Overlay, layers: list[shapes.OverlayLayer], strings: dict[int, bytes]
-    ) -> list[bytes | None]:
-        """What each layer was called when it was given to mount(2), as far as the kernel keeps it."""
-        if overlay.lowerdirs:
-            pointers = self._snapshot.array(self._layout[shapes.Pointer], overlay.lowerdirs, len(layers))
-            names = [strings.get(pointer.value) for pointer in pointers]
-        else:
-            names = [None] * len(layers)
-        names[0] = strings.get(overlay.upperdir)
-        return names

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ovsi.introspect.errors import IntrospectionUnavailable
@@ -16,6 +12,9 @@ from ovsi.introspect.introspector import Introspector
 from ovsi.linux import mountapi, namespaces
 
 HERE = Path(__file__).parent
+sys.path.append(str(HERE.parents[2]))
+from tests.support.forked import fork_marked  # noqa: E402
+
 MARKER = "on_real_mounts"
 
 
@@ -24,9 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if isinstance(item, pytest.Function) and item.path.is_relative_to(HERE) and item.get_closest_marker(MARKER):
-            item.obj = _in_child(item.obj)
+    fork_marked(items, HERE, {MARKER: _enter})
 
 
 def _enter() -> None:
@@ -38,32 +35,3 @@ def _enter() -> None:
     mountapi.mount(None, b"/", None, mountapi.MS_REC | mountapi.MS_PRIVATE)
     mountapi.mount(b"test", b"/tmp", b"tmpfs")
     os.chdir("/tmp")
-
-
-def _in_child(test: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(test)
-    def wrapper(*arguments: Any, **named: Any) -> None:
-        reader, writer = os.pipe()
-        sys.stdout.flush()
-        child = os.fork()
-        if child == 0:
-            verdict = b"P"
-            try:
-                _enter()
-                test(*arguments, **named)
-            except pytest.skip.Exception as reason:
-                verdict = b"S" + str(reason).encode()
-            except BaseException:  # noqa: BLE001 - whatever it is, the parent reports it
-                verdict = b"F" + traceback.format_exc().encode()
-            os.write(writer, verdict)
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            verdict = pipe.read()
-        os.waitpid(child, 0)
-        if verdict.startswith(b"S"):
-            pytest.skip(verdict[1:].decode())
-        if verdict != b"P":
-            pytest.fail(verdict[1:].decode() or "the child died", pytrace=False)
-
-    return wrapper

@@ -215,7 +215,7 @@ def small() -> bytes:
     for shape in _wanted():
         parts = wanted.setdefault(shape.structure, {})
         for member in shape.members.values():
-            outer, _, inner = member.paths[0].decode().partition(".")
+            outer, _, inner = member.paths[0].partition(".")
             parts.setdefault(outer, []).extend([inner] if inner else [])
     for name, parts in wanted.items():
         writer.add("", btf.ENUM, 1, 4, struct.pack("=II", writer.string(f"before_{name.decode()}"), 7))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import struct
 
 import pytest
 from ovsi.introspect import introspector as module
-from ovsi.introspect import layout
+from ovsi.introspect import layout, memory
 from ovsi.introspect.errors import Inconsistent, IntrospectionUnavailable, KernelReadError
 from ovsi.introspect.introspector import Introspector
-from ovsi.introspect.memory import CHUNK, REQUESTS, Memory
+from ovsi.introspect.memory import CHUNK, Memory
 from ovsi.introspect.shape import Shape, number
 from ovsi.introspect.snapshot import Snapshot, consistently
 from ovsi.introspect.walk import file_of
@@ -51,6 +52,7 @@ def test_btf_of_another_kernel_is_noticed() -> None:
     with open("vmlinux", "wb") as file:
         file.write(swapped)
     layout._BTF = b"/tmp/"
+    layout.Layout.by_loader = False  # it would not look into the file
     module._KNOWN_PATH, module._KNOWN_TYPE = b"/vmlinux", b"tmpfs"
     with pytest.raises(IntrospectionUnavailable) as caught:
         Introspector()
@@ -62,6 +64,7 @@ def test_btf_of_another_kernel_is_noticed() -> None:
 
 @pytest.mark.on_real_mounts
 def test_nothing_is_left_open() -> None:
+    gc.collect()  # of other tests
     before = os.listdir("/proc/self/fd")
     with Introspector() as introspector:
         introspector.superblock_of(0)
@@ -69,36 +72,64 @@ def test_nothing_is_left_open() -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
+def _unless_looping(monkeypatch: pytest.MonkeyPatch, *, looping: bool) -> None:
+    if not looping:
+        monkeypatch.setattr(memory, "_looping_program", lambda _map: (b"", 0))
+
+
+@pytest.mark.parametrize("looping", [True, False])
 @pytest.mark.on_real_mounts
-def test_reading_memory() -> None:
-    with Memory() as memory:
-        task = memory.current_task
-        whole = memory.read(task, 3000)
+def test_reading_memory(looping: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    _unless_looping(monkeypatch, looping=looping)
+    with Memory() as reader:
+        task = reader.current_task
+        whole = reader.read(task, 3000)
         assert len(whole) == 3000
         pid = struct.pack("=II", os.getpid(), os.getpid())  # pid and tgid stand side by side
         assert whole.count(pid) == 1
         at = task + whole.index(pid)
-        assert memory.read(at, 8) == pid
-        count = 3 * REQUESTS + 5
-        assert memory.chunks([at] * count, [index % 8 + 1 for index in range(count)], "pid") == [
-            pid[: index % 8 + 1] for index in range(count)
+        assert reader.read(at, 8) == pid
+        for count in (1, 63, 64, 65, 1023, 1024, 1025, 5000):
+            assert reader.pieces([at, at + 4] * count, 4, "pid") == pid[:4] * (2 * count)
+        large = reader.pieces([at] * 300, CHUNK // 2, "task")
+        assert {large[start : start + 8] for start in range(0, len(large), CHUNK // 2)} == {pid}
+        assert len(large) == 300 * CHUNK // 2
+        assert reader.read(at, CHUNK + 1)[:8] == pid
+        assert reader.pieces([], 8, "nothing") == b""
+        assert reader.strings([], 8, "nothing") == []
+
+
+@pytest.mark.parametrize("looping", [True, False])
+@pytest.mark.on_real_mounts
+def test_reading_strings(looping: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    _unless_looping(monkeypatch, looping=looping)
+    with open("/proc/self/comm", "w") as file:
+        file.write("a string")
+    with Memory() as reader:
+        task = reader.current_task
+        at = task + reader.read(task, 8192).index(b"a string\0")
+        assert reader.strings([at + index % 9 for index in range(3000)], 64, "comm") == [
+            b"a string"[index % 9 :] for index in range(3000)
         ]
-        big = memory.chunks([task] * 40, [CHUNK // 2] * 40, "task")
-        assert {len(piece) for piece in big} == {CHUNK // 2}
-        assert memory.chunks([], [], "nothing") == []
+        assert reader.strings([at], 4, "comm") == [b"a s"]
+        with pytest.raises(KernelReadError) as caught:
+            reader.strings([at, at, 8, at], 64, "comm")
+        assert caught.value.address == 8
 
 
 @pytest.mark.parametrize("address", [0, 8, 1 << 47, (1 << 64) - 8, 1 << 64, -8, 0x4141414141414141])
+@pytest.mark.parametrize("looping", [True, False])
 @pytest.mark.on_real_mounts
-def test_bad_addresses(address: int) -> None:
-    with Memory() as memory:
-        good = memory.current_task
+def test_bad_addresses(address: int, looping: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    _unless_looping(monkeypatch, looping=looping)
+    with Memory() as reader:
+        good = reader.current_task
         with pytest.raises(KernelReadError):
-            memory.read(address, 8)
+            reader.read(address, 8)
         with pytest.raises(KernelReadError) as caught:
-            memory.chunks([good, address, good], [8, 8, 8], "three")
+            reader.pieces([good, address, good], 8, "three")
         assert caught.value.address in (address, good)
-        assert len(memory.read(good, 8)) == 8
+        assert len(reader.read(good, 8)) == 8
 
 
 class Position(Shape):
@@ -115,22 +146,22 @@ def test_what_changes_all_the_time_is_not_believed() -> None:
     steady = 2
 
     def walk(snapshot: Snapshot) -> int:
-        inode = file_of(memory, kernel, snapshot, fd).inode
-        table = Snapshot(memory).row(kernel[layout.DescriptorTable], table_of(memory, kernel))
-        file = Snapshot(memory).row(kernel[layout.Pointer], table.fd + 8 * fd).value
+        inode = file_of(reader, kernel, snapshot, fd).inode
+        table = Snapshot(reader).row(kernel[layout.DescriptorTable], table_of(reader, kernel))
+        file = Snapshot(reader).row(kernel[layout.Pointer], table.fd + 8 * fd).value
         row = snapshot.row(kernel[Position], file)
         assert row.inode == inode
         if next(positions) != steady:
             os.lseek(fd, 1, os.SEEK_CUR)
         return row.position
 
-    with Memory() as memory:
-        assert consistently(memory, walk) == 1  # the second attempt
+    with Memory() as reader:
+        assert consistently(reader, walk) == 1  # the second attempt
         with pytest.raises(Inconsistent, match="struct file changed while"):
-            consistently(memory, walk)
+            consistently(reader, walk)
     kernel.close()
 
 
-def table_of(memory: Memory, kernel: layout.Layout) -> int:
-    task = Snapshot(memory).row(kernel[layout.Task], memory.current_task)
-    return Snapshot(memory).row(kernel[layout.OpenFiles], task.files).fdt
+def table_of(reader: Memory, kernel: layout.Layout) -> int:
+    task = Snapshot(reader).row(kernel[layout.Task], reader.current_task)
+    return Snapshot(reader).row(kernel[layout.OpenFiles], task.files).fdt

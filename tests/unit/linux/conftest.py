@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ovsi.linux import mountapi, namespaces
 
-
-def run_in_child(function: Callable[[], None]) -> None:
-    """Run a function in a forked child; its failure or skip becomes that of the test."""
-    reader, writer = os.pipe()
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        verdict = b"P"
-        try:
-            function()
-        except pytest.skip.Exception as reason:
-            verdict = b"S" + str(reason).encode()
-        except BaseException:  # noqa: BLE001 - whatever it is, the parent reports it
-            verdict = b"F" + traceback.format_exc().encode()
-        os.write(writer, verdict)
-        os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        verdict = pipe.read()
-    os.waitpid(child, 0)
-    if verdict.startswith(b"S"):
-        pytest.skip(verdict[1:].decode())
-    if verdict != b"P":
-        pytest.fail(verdict[1:].decode() or "the child died", pytrace=False)
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parents[2]))
+from tests.support.forked import fork_marked  # noqa: E402
 
 
 def fresh_tmp() -> None:
@@ -65,19 +39,6 @@ def enter_private_mounts() -> None:
     fresh_tmp()
 
 
-def _inside(enter: Callable[[], None], test: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(test)
-    def wrapper(*arguments: Any, **named: Any) -> None:
-        def body() -> None:
-            enter()
-            test(*arguments, **named)
-
-        run_in_child(body)
-
-    return wrapper
-
-
-HERE = Path(__file__).parent
 ENTER = {"sandboxed": enter_sandbox, "as_root": enter_private_mounts}
 
 
@@ -87,8 +48,4 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if isinstance(item, pytest.Function) and item.path.is_relative_to(HERE):
-            for marker, enter in ENTER.items():
-                if item.get_closest_marker(marker):
-                    item.obj = _inside(enter, item.obj)
+    fork_marked(items, HERE, ENTER)

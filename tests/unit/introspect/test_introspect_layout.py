@@ -1,0 +1,79 @@
+"""Two ways to the same layout: the kernel's loader, and its BTF file read by this package."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ovsi.introspect import layout as shapes
+from ovsi.introspect import memory
+from ovsi.introspect.facts import OverlayFacts
+from ovsi.introspect.introspector import Introspector
+from ovsi.introspect.layout import Layout
+from ovsi.introspect.relocation import relocated
+from ovsi.introspect.shape import Shape, View, fitting
+from ovsi.linux import bpf, mountapi
+from ovsi.linux.syscall import closing
+
+pytestmark = pytest.mark.on_real_mounts
+
+WANTED = [
+    shape for shape in vars(shapes).values() if isinstance(shape, type) and issubclass(shape, Shape) and shape.members
+]
+
+
+def _told(view: View[Shape]) -> dict[str, object]:
+    offsets = {name: value for name, value in vars(view.row).items() if isinstance(value, int | None)}
+    return {"start": view.start, "length": view.length, "sizes": view.sizes, "format": view._format} | offsets
+
+
+def test_both_ways_tell_the_same() -> None:
+    reader = Layout()
+    reader.by_loader = False
+    by_loader = []
+    for shape in WANTED:
+        try:
+            found = relocated([shape]).get(shape)
+        except OSError as missing:
+            pytest.skip(f"this kernel's loader does not relocate: {missing}")
+        view = fitting(shape, found) if found else None
+        if view is not None:
+            by_loader.append(shape)
+            read = reader.of_module(shape, b"btrfs" if shape.structure.startswith(b"btrfs") else b"overlay")
+            assert _told(view) == _told(read)
+            assert view.size == read.size
+    essential = {shapes.Inode, shapes.Dentry, shapes.Superblock, shapes.Overlay, shapes.OverlayLayer, shapes.Mount}
+    assert essential <= set(by_loader)
+    assert all(reader.has(shape) for shape in by_loader if not shape.structure.startswith((b"ovl", b"btrfs")))
+    reader.close()
+
+
+def test_an_overlay_is_read_by_the_loader_alone() -> None:
+    """Where the loader relocates, nothing that every dump needs falls back to the slow reader."""
+    layout = Layout()
+    missing = [shape.__name__ for shape in shapes._TOGETHER[0] if not layout._as_loaded(shape)]
+    if not layout.by_loader:
+        pytest.skip("this kernel's loader does not relocate")
+    assert set(missing) <= {"File"}  # which is found as part of a structure of Linux 6.5
+    layout.close()
+
+
+def _facts(path: str) -> OverlayFacts:
+    with closing(os.open(path, os.O_PATH)) as fd, Introspector() as introspector:
+        return introspector.overlay_of(fd)
+
+
+def test_an_old_kernel_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No relocation by the loader, no helper that loops, no type SYSCALL: as in Linux 5.10."""
+    for name in ("u", "w", "m", *(f"l{index}" for index in range(70))):
+        os.mkdir(name)
+    lowers = ":".join(f"l{index}" for index in range(70))
+    mountapi.mount(b"t", b"m", b"overlay", 0, f"lowerdir={lowers},upperdir=u,workdir=w".encode())
+    expected = _facts("m")
+    assert len(expected.layers) == 71
+    monkeypatch.setattr(Layout, "by_loader", False)
+    assert _facts("m") == expected
+    monkeypatch.setattr(memory, "_looping_program", lambda _map: (b"", 0))
+    assert _facts("m") == expected
+    monkeypatch.setattr(bpf, "_PROG_TYPES", bpf._PROG_TYPES[1:])
+    assert _facts("m") == expected
