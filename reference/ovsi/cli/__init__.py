@@ -11,11 +11,11 @@ import gc
 import os
 import sys
 
+from .. import signals
 from ..errors import Refusal, from_oserror, text
 from ..version import NAME, VERSION
 from . import report
 from .arguments import UsageError, find, parse
-from .files import open_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     Runner = Callable[[Arguments], int]
 
 _HELP = (b"--help", b"-h", b"help")
+_DEBUG = "OVSI_DEBUG"
+
+
+def run() -> None:
+    """The whole life of the process `ovsi`. Its end is at once: taking all records apart would be work for nothing."""
+    code = main()
+    if os.environ.get(_DEBUG) == "1":
+        sys.exit(code)  # profilers and the like have something to say then
+    os._exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,10 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         report.refuse(refusal)
     except OSError as error:
         report.refuse(from_oserror(error))
-    except KeyboardInterrupt:
-        report.refuse(Refusal("interrupted", "interrupted"))
+    except KeyboardInterrupt as interrupt:
+        report.refuse(Refusal("interrupted", str(interrupt) or "interrupted"))
     except MemoryError:
-        report.refuse(Refusal("x-ovsi-memory", "not enough memory"))
+        report.refuse(Refusal("out-of-memory", "not enough memory"))
     return 1
 
 
@@ -61,7 +70,7 @@ def _run(words: list[bytes]) -> int:
         raise UsageError(f"unknown option {text(first)}")
     command = find(first)
     if command is None:
-        raise Refusal("unsupported-subcommand", "no such command", first)
+        raise Refusal("unsupported-subcommand", "no such command; `ovsi --help` lists them", first)
     arguments = parse(command, words[1:])
     return _help(first) if arguments is None else _runner(command.module)(arguments)
 
@@ -82,7 +91,9 @@ def _help(word: bytes) -> int:
 
 
 def _print(words: str) -> int:
-    open_output(b"-").write(words.encode())
+    from . import terminal
+
+    terminal.show(words.encode())
     return 0
 
 
@@ -94,5 +105,6 @@ def _prepare_process() -> None:
         except OSError:  # closed: kept from being given to a file that is opened here
             os.open("/dev/null", os.O_RDONLY)
     gc.disable()  # short-lived, and many records
-    if os.environ.get("OVSI_DEBUG") != "1":
+    signals.catch()
+    if os.environ.get(_DEBUG) != "1":
         sys.excepthook = report.on_defect

@@ -88,7 +88,10 @@ def rungs(word: bytes) -> tuple[str, ...]:
     return names
 
 
-def _text(word: bytes) -> str:
+def _id(word: bytes) -> str:
+    """An id of the image."""
+    if not word:
+        raise ValueError("an id")
     return word.decode("utf-8", "backslashreplace")
 
 
@@ -104,7 +107,13 @@ COMMANDS: dict[str, Command] = {
             "show",
             "show which directories an overlay is made of",
             "show",
-            (_PID, _MOUNT_ID, _WITHOUT, Option("json", "", "print the image instead of the table")),
+            (
+                _PID,
+                _MOUNT_ID,
+                Option("explain", "", "say what each way of finding sources told, and why that was believed or not"),
+                _WITHOUT,
+                Option("json", "", "print the image instead of the table"),
+            ),
             operand=Option(
                 "MOUNTPOINT|FILE", "", "where an overlay is mounted, or an image file (`-`: standard input)", path
             ),
@@ -112,7 +121,27 @@ COMMANDS: dict[str, Command] = {
             examples=(
                 ("ovsi show /mnt", "the overlay mounted there"),
                 ("ovsi show --pid 4711 /", "the root of a container, as process 4711 sees it"),
+                ("ovsi show --explain /mnt", "why the sources are said to be these"),
                 ("ovsi show stack.json", "what an image says"),
+            ),
+        ),
+        Command(
+            "sources",
+            "list what overlays are made of, a line a source",
+            "sources",
+            (
+                _PID,
+                _MOUNT_ID,
+                Option("all-namespaces", "", "every overlay of the system, those that are mounted nowhere too"),
+                _WITHOUT,
+                Option("json", "", "for programs"),
+            ),
+            operand=Option("MOUNTPOINT", "", "where an overlay is mounted", path),
+            notes="Give MOUNTPOINT, --mount-id or --all-namespaces. Device and handle are what finds the directory on "
+            "this running kernel (open_by_handle_at(2)). Exit 3: listed, and a source is not proved or not reachable.",
+            examples=(
+                ("ovsi sources /mnt", "the overlay mounted there"),
+                ("ovsi sources --all-namespaces --json", "what all containers of this machine are made of"),
             ),
         ),
         Command(
@@ -140,7 +169,7 @@ COMMANDS: dict[str, Command] = {
             "restore",
             (
                 _IMAGE,
-                Option("overlay", "ID", "which one, where the image holds several", _text),
+                Option("overlay", "ID", "which one, where the image holds several", _id),
                 Option("target", "DIR", "the directory to mount it at", path),
                 Option("all", "", "all overlays"),
                 Option("root", "DIR", "below which to mount all", path),
@@ -153,6 +182,8 @@ COMMANDS: dict[str, Command] = {
             ),
             one_of=("target", "all"),
             needs=(("overlay", "target"), ("root", "all"), ("all", "root"), ("json", "dry-run")),
+            notes="--all goes with --root, --overlay with --target, --json with --dry-run. Exit 0: mounted. Exit 1: "
+            "nothing is mounted, and the last line of standard error says why, as JSON.",
             examples=(
                 ("ovsi restore --image stack.json --target /mnt", "the one overlay of the image"),
                 ("ovsi restore --image stack.json --target /mnt --map fs1=/new/disk", "its layers have moved"),

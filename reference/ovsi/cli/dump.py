@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..image.model import sources
 from ..image.write import encode
 from . import report
@@ -41,6 +43,13 @@ def by_mount_id(unique: bool, number: int) -> Selector:
     from ..dump import with_mount_id, with_unique_id
 
     return with_unique_id(number) if unique else with_mount_id(number)
+
+
+def by_operand(arguments: Arguments, mount_point: bytes) -> Selector:
+    """The selector of a mount point as a person types it: below the process of --pid as it is, else from here."""
+    from ..dump import at_mountpoint
+
+    return at_mountpoint(mount_point if arguments.given("pid") else os.path.realpath(mount_point))
 
 
 def _selector(arguments: Arguments) -> Selector:

@@ -106,7 +106,7 @@ class Stream:
 
     def __exit__(self, *_error: object) -> None:
         if self.fd > 2:
-            os.close(self.fd)
+            _put_away(self.fd)
 
     def reserve(self, size: int) -> None:
         """Nothing can be reserved there."""
@@ -126,7 +126,7 @@ class Replacement:
         directory, base = os.path.split(final)
         self.final = final
         self.name = name
-        self.temporary = os.path.join(directory, b".%s.%d.tmp" % (base[:200], os.getpid()))
+        self.temporary = os.path.join(directory, b".%s.%s.tmp" % (base[:200], os.urandom(6).hex().encode()))
         self.has_name = False
         try:
             self.fd = os.open(directory, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o666)
@@ -142,7 +142,7 @@ class Replacement:
     def __exit__(self, *_error: object) -> None:
         if self.has_name:
             os.unlink(self.temporary)
-        os.close(self.fd)
+        _put_away(self.fd)
 
     def reserve(self, size: int) -> None:
         """Take the space now, so that a full disk is met before the work. Raises Refusal: no-space."""
@@ -159,13 +159,25 @@ class Replacement:
             os.ftruncate(self.fd, len(data))
             self._keep_mode_and_owner()
             os.fsync(self.fd)
-            if not self.has_name:  # src_dir_fd makes it linkat(2) with AT_SYMLINK_FOLLOW
-                os.link(b"/proc/self/fd/%d" % self.fd, self.temporary, src_dir_fd=self.fd, follow_symlinks=True)
-                self.has_name = True
-            os.rename(self.temporary, self.final)
-            self.has_name = False
+            self._put_in_place()
         except OSError as error:
             raise _refused(error, self.name) from None
+
+    def _put_in_place(self) -> None:
+        """In one step where no file has the name yet; else under a temporary name first, for only rename replaces."""
+        if not self.has_name:
+            try:
+                self._link(self.final)
+            except FileExistsError:
+                self._link(self.temporary)
+                self.has_name = True
+        if self.has_name:
+            os.rename(self.temporary, self.final)
+            self.has_name = False
+
+    def _link(self, name: bytes) -> None:
+        # src_dir_fd makes it linkat(2) with AT_SYMLINK_FOLLOW
+        os.link(b"/proc/self/fd/%d" % self.fd, name, src_dir_fd=self.fd, follow_symlinks=True)
 
     def _keep_mode_and_owner(self) -> None:
         try:
@@ -176,6 +188,14 @@ class Replacement:
         if (before.st_uid, before.st_gid) != (now.st_uid, now.st_gid):
             _give(self.fd, before.st_uid, before.st_gid)
         os.fchmod(self.fd, before.st_mode & 0o777)
+
+
+def _put_away(fd: int) -> None:
+    """Close what is done with: nothing is lost, whatever close(2) says."""
+    try:
+        os.close(fd)
+    except OSError:
+        return
 
 
 def _give(fd: int, uid: int, gid: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..version import NAME, VERSION
 from .claims import SPECIFICATIONS, claims
+from .document import document
 from .files import open_output
 
 TYPE_CHECKING = False
@@ -13,12 +14,10 @@ if TYPE_CHECKING:
 
 def run(_arguments: Arguments) -> int:
     """Print the claims as JSON by schemas/info.json."""
-    import json
-
-    document = {
+    claimed = {
         "implementation": {"name": NAME, "version": VERSION},
         "specifications": list(SPECIFICATIONS),
         "claims": claims(),
     }
-    open_output(b"-").write(json.dumps(document, indent=1).encode() + b"\n")
+    open_output(b"-").write(document(claimed))
     return 0

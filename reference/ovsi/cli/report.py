@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from ..errors import Refusal, text
-from ..image.write import string
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ def say(line: str) -> None:
 
 def refuse(refusal: Refusal) -> None:
     """One line for a person, and the error object."""
+    from ..image.write import string
     from .registries import category_and_remedy
 
     category, remedy = category_and_remedy(refusal.code)
@@ -36,7 +36,7 @@ def refuse(refusal: Refusal) -> None:
 def on_defect(kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """`sys.excepthook`: a defect of the program, told as a failure instead of a traceback; the exit code is 1."""
     what = f"{kind.__name__}: {error}" if str(error) else kind.__name__
-    refuse(Refusal("x-ovsi-defect", f"a defect of this program: {what}; OVSI_DEBUG=1 shows where"))
+    refuse(Refusal("internal-error", f"a defect of this program: {what}; OVSI_DEBUG=1 shows where"))
 
 
 def _one_line(words: str) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from ..errors import text
-from . import report
+import os
+
+from ..errors import Refusal, text
+from . import report, terminal
 from .arguments import UsageError
+from .document import document
 from .files import load_image, open_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..image.model import Image
     from ..plan import Request
+    from ..restore import Result
     from .arguments import Arguments
 
 _RESULT_BYTES = 4096
@@ -26,10 +30,7 @@ def run(arguments: Arguments) -> int:
     from ..restore import restore
 
     if arguments.given("result"):
-        with open_output(arguments.one("result")) as output:
-            output.reserve(_RESULT_BYTES + _RESULT_BYTES_EACH * len(image.overlays))
-            result = restore(image, request)
-            output.write(_json(result.as_data()))
+        result = _restore_and_tell(image, request, arguments.one("result"))
     else:
         result = restore(image, request)
     for note in result.notes:
@@ -37,23 +38,56 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
+def _restore_and_tell(image: Image, request: Request, path: bytes) -> Result:
+    """Restore, with the result in a file: where that can't be written, nothing stays mounted (spec 8.2)."""
+    from ..restore import restore
+
+    with open_output(path) as output:
+        output.reserve(_RESULT_BYTES + _RESULT_BYTES_EACH * len(image.overlays))
+        result = restore(image, request)
+        try:
+            output.write(document(result.as_data()))
+        except Refusal as refusal:
+            raise _undone(result, request, refusal) from None
+    return result
+
+
+def _undone(result: Result, request: Request, refusal: Refusal) -> Refusal:
+    from ..restore.undo import undo
+
+    try:
+        undo(result, request.pid)
+        what = "and the mount was undone"
+    except (OSError, Refusal) as failure:
+        what = f"and the mount stays ({failure})"
+    return Refusal(refusal.code, f"the result could not be written, {what}: {refusal.message}", refusal.subject)
+
+
 def _request(arguments: Arguments) -> Request:
     from ..plan import Request, parse_map
 
+    pid, target, root = arguments.one("pid"), arguments.one("target"), arguments.one("root")
     maps = []
     for word in arguments.every("map"):
         try:
-            maps.append(parse_map(word))
+            mapping = parse_map(word)
+            maps.append(mapping.replace(directory=_absolute(mapping.directory, pid)))
         except ValueError as wrong:
             raise UsageError(f"--map {text(word)}: {wrong}", arguments.command) from None
     return Request(
         overlay_id=arguments.one("overlay"),
-        target=arguments.one("target"),
-        all_root=arguments.one("root"),
-        pid=arguments.one("pid"),
+        target=target and _absolute(target, pid),
+        all_root=root and _absolute(root, pid),
+        pid=pid,
         maps=tuple(maps),
         accept=frozenset(arguments.every("accept")),
     )
+
+
+def _absolute(path: bytes, pid: int | None) -> bytes:
+    """The path from the root of the process that it is meant below: --pid's, or this one; no link is followed."""
+    whole = os.path.join(os.getcwdb() if pid is None else b"/", path)
+    return b"/" + b"/".join([name for name in whole.split(b"/") if name not in (b"", b".")])
 
 
 def _print_plan(image: Image, request: Request, for_programs: bool) -> int:
@@ -61,14 +95,5 @@ def _print_plan(image: Image, request: Request, for_programs: bool) -> int:
     from ..restore import plan_for
 
     plan = plan_for(image, request)
-    words = (
-        _json(as_data(plan)) if for_programs else ("\n".join(lines(plan)) + "\n").encode("utf-8", "backslashreplace")
-    )
-    open_output(b"-").write(words)
+    terminal.show(document(as_data(plan)) if for_programs else terminal.encoded(lines(plan)))
     return 0
-
-
-def _json(data: object) -> bytes:
-    import json
-
-    return json.dumps(data, ensure_ascii=False, indent=1).encode("utf-8", "replace") + b"\n"

@@ -5,41 +5,60 @@ from __future__ import annotations
 import os
 
 from ..image.write import encode
+from . import terminal
 from .arguments import UsageError
-from .dump import by_mount_id, take
-from .files import load_image, open_output
+from .dump import by_mount_id, by_operand, take
+from .files import load_image
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..dump import DumpResult
     from ..image.model import Image
     from .arguments import Arguments
 
 
 def run(arguments: Arguments) -> int:
     """Print the stack; exit code 0 where it could be shown, whatever is not proved in it."""
-    image = _image(arguments)
-    output = open_output(b"-")
+    image, result = _image(arguments)
     if arguments.given("json"):
-        output.write(encode(image))
+        terminal.show(_document(image, result if arguments.given("explain") else None))
     else:
         from .stack import lines
 
-        output.write(("\n".join(lines(image, _terminal_width())) + "\n").encode("utf-8", "backslashreplace"))
+        width = terminal.width()
+        words = lines(image, width)
+        if result is not None and arguments.given("explain"):
+            from .explain import lines as explained
+
+            words += ["", *explained(result, width)]
+        terminal.show(terminal.encoded(words))
     return 0
 
 
-def _image(arguments: Arguments) -> Image:
+def _document(image: Image, result: DumpResult | None) -> bytes:
+    """The image; with explanations as a property of our own, so that it stays an image."""
+    written = encode(image)
+    if result is None:
+        return written
+    from .document import document
+    from .explain import KEY, as_data
+
+    explanations = document({KEY: as_data(result)})
+    return written.removesuffix(b"\n}\n") + b"," + explanations.removeprefix(b"{")
+
+
+def _image(arguments: Arguments) -> tuple[Image, DumpResult | None]:
+    """The image, and of a live mount all that the dump told."""
     operand, mount_id = arguments.operand, arguments.one("mount-id")
     if (operand is None) == (mount_id is None):
         raise UsageError("give MOUNTPOINT, FILE or --mount-id ID, one of them", arguments.command)
-    if operand is None:
-        return take(arguments, by_mount_id(*mount_id)).image
-    if _is_file(operand) and not arguments.given("pid"):
-        return load_image(operand)
-    from ..dump import at_mountpoint
-
-    here = operand if arguments.given("pid") else os.path.realpath(operand)
-    return take(arguments, at_mountpoint(here)).image
+    if operand is not None and _is_file(operand) and not arguments.given("pid"):
+        for option in ("explain", "without"):
+            if arguments.given(option):
+                raise UsageError(f"--{option} is for a mount; an image file is shown as it is", arguments.command)
+        return load_image(operand), None
+    result = take(arguments, by_mount_id(*mount_id) if operand is None else by_operand(arguments, operand))
+    return result.image, result
 
 
 def _is_file(operand: bytes) -> bool:
@@ -47,12 +66,3 @@ def _is_file(operand: bytes) -> bool:
     if operand == b"-":
         return True
     return os.path.exists(operand) and not os.path.isdir(operand)
-
-
-def _terminal_width() -> int | None:
-    """Columns of the terminal that reads; None where none does, and nothing is cut."""
-    try:
-        return os.get_terminal_size(1).columns
-    except OSError:
-        columns = os.environ.get("COLUMNS", "")
-        return int(columns) if columns.isdecimal() and int(columns) else None

@@ -20,7 +20,7 @@ def of_program() -> str:
             *rows,
             "",
             "`ovsi COMMAND --help` says more, with examples; `ovsi --version` which version this is.",
-            "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 dumped with sources that fall short.",
+            "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 written, but sources fall short.",
             "",
         ]
     )

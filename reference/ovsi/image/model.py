@@ -68,12 +68,6 @@ VERSION = "1.0"
 class Entry(Record):
     """Base of the records here: keyword arguments only, checked at once because a dump makes many."""
 
-    _names: frozenset[str] = frozenset()
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls._names = frozenset(cls._fields)
-
     def __init__(self, **named: Any) -> None:
         state = self.__dict__
         state.update(self._defaults)
@@ -125,19 +119,20 @@ class Propagation(Entry):
 
 
 class Mount(Entry):
-    """A mount of an overlay, or one through which a source is reached."""
+    """A mount of an overlay, or one through which a source is reached; `root` None: it was removed."""
 
     id: Id
     filesystem: Id
     mount_id: MountNumber
     unique_id: U64 | None = None
     parent_id: MountNumber | None = None
-    root: Path
+    root: Nullable[Path]
     mount_point: Path
     source: Bytes | None = None
     attributes: tuple[Text, ...] = ()
     propagation: Propagation | None = None
     namespace: Namespace | None = None
+    missing: Missing = ()
 
 
 class Handle(Entry):

@@ -69,8 +69,8 @@ class _Hooks:
         raise Fault("not-json", f"holds {word}, which is no JSON number")
 
 
-def parse(data: bytes) -> tuple[object, str]:
-    """The document in these bytes, and their text. Raises Fault for what breaks spec 3.2."""
+def parse(data: bytes) -> object:
+    """The document in these bytes. Raises Fault for what breaks spec 3.2."""
     if len(data) > MAX_BYTES:
         raise Fault("too-large", f"has more than {MAX_BYTES:,} bytes")
     text = _decode(data)
@@ -81,17 +81,11 @@ def parse(data: bytes) -> tuple[object, str]:
         _refuse_repeated(root)
     if "\\ud" in text or "\\uD" in text:
         _refuse_surrogates(root)
+    if "\\u0000" in text:
+        _refuse_nul(root)
     if hooks.fractions:
         _refuse_fractions(root)
-    return root, text
-
-
-def refuse_nul(root: object, text: str) -> None:
-    """Raises Fault (bad-bytes) for the first string or key that holds a NUL, unknown keys included."""
-    if "\\u0000" in text:
-        for at, value in walk(root):
-            if any("\0" in words for words in _strings(value)):
-                raise Fault("bad-bytes", "holds a NUL", *reversed(at))
+    return root
 
 
 def walk(root: object) -> Iterator[tuple[tuple[str | int, ...], object]]:
@@ -182,6 +176,12 @@ def _refuse_surrogates(root: object) -> None:
         for words in _strings(value):
             if not words.isascii() and any("\ud800" <= mark <= "\udfff" for mark in words):
                 raise Fault("not-utf8", "holds a lone surrogate", *reversed(at))
+
+
+def _refuse_nul(root: object) -> None:
+    for at, value in walk(root):
+        if any("\0" in words for words in _strings(value)):
+            raise Fault("bad-bytes", "holds a NUL", *reversed(at))
 
 
 def _refuse_fractions(root: object) -> None:

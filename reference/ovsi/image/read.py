@@ -10,7 +10,7 @@ from ..errors import Refusal
 from . import model, rules
 from .fault import Fault, pointer, shown
 from .kinds import KINDS, version
-from .parse import parse, refuse_nul
+from .parse import parse
 from .shape import properties
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ def decode(data: bytes) -> model.Image:
 
 
 def _decode(data: bytes) -> model.Image:
-    root, text = parse(data)
+    root = parse(data)
     if not isinstance(root, dict):
         raise Fault("not-by-schema", f"is {shown(root)}, not an object")
     if root.get("format") != FORMAT:
@@ -48,7 +48,6 @@ def _decode(data: bytes) -> model.Image:
         raise Fault("not-by-schema", f"{was}; an image has the format `{FORMAT}`", "format")
     _refuse_major(root)
     _refuse_unknown(root)
-    refuse_nul(root, text)
     image: model.Image = _READERS[model.Image](root)
     rules.check(image)
     return image

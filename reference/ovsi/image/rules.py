@@ -117,7 +117,8 @@ def check(image: model.Image) -> None:
     filesystems = _table(image.filesystems, "filesystems")
     mounts = _table(image.mounts, "mounts")
     _table(image.overlays, "overlays")
-    _check_devices(image)
+    _once(image.filesystems, "device", "filesystems")
+    _once(image.overlays, "filesystem", "overlays")
     for index, mount in enumerate(image.mounts):
         _refer(mount.filesystem, filesystems, "filesystem", index, "mounts")
     for index, overlay in enumerate(image.overlays):
@@ -146,13 +147,15 @@ def _table(entries: Iterable[Any], name: str) -> dict[str, Any]:
     return table
 
 
-def _check_devices(image: model.Image) -> None:
+def _once(entries: Iterable[Any], field: str, name: str) -> None:
+    """A superblock has one entry in `filesystems` and, if it is an overlay, one in `overlays`."""
     seen: dict[str, str] = {}
-    for index, filesystem in enumerate(image.filesystems):
-        other = seen.setdefault(filesystem.device, filesystem.id)
-        if other != filesystem.id:
-            what = f"is {filesystem.device}, the device of `{other}`; a superblock has one entry"
-            raise Fault("duplicate-id", what, "device", index, "filesystems")
+    for index, entry in enumerate(entries):
+        value = getattr(entry, field)
+        if other := seen.get(value):
+            what = f"is `{value}`, which is the {field} of `{other}` already; a superblock has one entry"
+            raise Fault("duplicate-id", what, field, index, name)
+        seen[value] = entry.id
 
 
 def _refer(used: str, table: Container[str], *at: str | int) -> None:

@@ -26,17 +26,21 @@ def properties(record: type[model.Entry]) -> list[Property]:
 
 
 def _property(record: type[model.Entry], name: str, annotation: str) -> Property:
-    annotation = annotation.removesuffix(" | None")
-    outer, _, inner = annotation.removesuffix("]").partition("[")
-    kind = inner.removesuffix(", ...") if inner else outer
+    outer, _, inner = annotation.removesuffix(" | None").partition("[")
+    kind = inner.removesuffix("]").removesuffix(", ...") if inner else outer
+    default = record._defaults.get(name, _NONE)
+    required = default is _NONE or bool(default)  # a default that says something is written
+    found: Any = model.__dict__.get(kind, kind)  # the name of a record is its class, that of a kind stays a name
     many = outer if outer in _MANY else None
-    absent = record._defaults.get(name)
-    required = name not in record._defaults or bool(absent)  # a default that says something is written
-    found: Any = getattr(model, kind, kind)  # the name of a record is its class, that of a kind stays a name
-    return camel(name), name, found, many, required, outer == "Nullable", None if required else absent
+    return camel(name), name, found, many, required, outer == "Nullable", None if required else default
+
+
+_NONE = object()
 
 
 def camel(name: str) -> str:
     """`mount_point` as the schema writes it: `mountPoint`."""
+    if "_" not in name:
+        return name
     head, *rest = name.split("_")
     return head + "".join([part.capitalize() for part in rest])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Encoder = Callable[[Any], str]
     Step = tuple[str, str, Encoder, Any]  # (field, '"name": ', encoder, the value that is left out)
 
-_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x20), 0x7F)}
+_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _ESCAPES |= {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
 
 
@@ -101,6 +101,59 @@ def _inline(kind: type[model.Entry]) -> Encoder:
     def encoder(record: model.Entry) -> str:
         return "{" + ", ".join(_parts(record, steps)) + "}"
 
+    if kind is model.Layer:
+        return lambda layer: _usual_layer(layer.__dict__) or encoder(layer)
+    return encoder
+
+
+# What a dump may have a million of, in the form that nearly all have, by hand; None for any other form. A test holds
+# these equal to the general way, which takes three times as long.
+
+
+def _usual_layer(state: dict[str, Any]) -> str | None:
+    if state["identity"] is None or state["location"] is None or any(map(state.__getitem__, _RARE)):
+        return None
+    identity, place = _usual_identity(state["identity"].__dict__), _usual_place(state["location"].__dict__)
+    if identity is None or place is None or None in (state["declared"], state["path"], state["method"]):
+        return None
+    return (
+        f'{{"role": {_word(state["role"])}, "declared": {bytes_(state["declared"])}, "identity": {identity}, '
+        f'"path": {bytes_(state["path"])}, "state": {_word(state["state"])}, "assurance": {_word(state["assurance"])}, '
+        f'"method": {_word(state["method"])}, "location": {place}}}'
+    )
+
+
+def _usual_identity(state: dict[str, Any]) -> str | None:
+    if state["missing"] or state["generation"] is None or state["subvolume"] is not None or state["handle"] is None:
+        return None
+    handle = state["handle"].__dict__
+    if handle["made_by"] is None:
+        return None
+    return (
+        f'{{"filesystem": {_word(state["filesystem"])}, "inode": "{state["inode"]}", "generation": '
+        f'{state["generation"]}, "handle": {{"type": {handle["type"]}, "bytes": "{handle["bytes"].hex()}", '
+        f'"madeBy": {_word(handle["made_by"])}}}}}'
+    )
+
+
+def _usual_place(state: dict[str, Any]) -> str | None:
+    if state["mount"] is None:
+        return None
+    return f'{{"mount": {_word(state["mount"])}, "path": {bytes_(state["path"])}}}'
+
+
+def _repeated(one: Encoder) -> Encoder:
+    """An encoder that keeps the last value: what one overlay has, the next often has too, as the same object."""
+    last: Any = None
+    text = ""
+
+    def encoder(value: Any) -> str:
+        nonlocal last, text
+        if value is not last:
+            text = one(value)
+            last = value
+        return text
+
     return encoder
 
 
@@ -127,6 +180,7 @@ def _steps(record: type[model.Entry], line: str = "") -> list[Step]:
         one = _ENCODERS.get(kind, string) if isinstance(kind, str) else _inline(kind)
         if many:
             one = _array(one, "" if isinstance(kind, str) else line)
+            one = _repeated(one) if line and kind is not model.Layer else one
         elif nullable and required:
             one = _or_null(one)
         steps.append((field, f'"{name}": ', one, _NOTHING if required else absent))
@@ -134,6 +188,7 @@ def _steps(record: type[model.Entry], line: str = "") -> list[Step]:
 
 
 _NOTHING = object()  # what a required property is never
+_RARE = ("candidate", "idmap", "reason", "requires", "missing")  # of a layer: mostly absent, and false then
 _OVERLAY_LINE = ",\n   "
 _STEPS: dict[type[model.Entry], list[Step]] = {}
 _OVERLAY_STEPS = _STEPS[model.Overlay] = _steps(model.Overlay, "\n   ")

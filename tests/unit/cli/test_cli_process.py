@@ -158,7 +158,7 @@ def test_a_defect_ends_in_an_error_object_and_with_debugging_in_its_traceback(tm
     (tmp_path / "sitecustomize.py").write_text("import ovsi.cli.info as info\ninfo.claims = None\n")
     path = f"{tmp_path}:{REPOSITORY / 'reference'}"
     error = refused(ovsi("info", env={"PYTHONPATH": path}))
-    assert (error["category"], error["code"]) == ("system", "x-ovsi-defect")
+    assert (error["category"], error["code"]) == ("system", "internal-error")
     assert b"Traceback" in ovsi("info", env={"PYTHONPATH": path, "OVSI_DEBUG": "1"}).stderr
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ovsi.cli import stack
+from ovsi.cli import stack, table
 from ovsi.errors import text
 from ovsi.image import read
 
@@ -56,13 +56,13 @@ def test_no_control_character_is_printed_and_no_line_is_too_wide(name: str, widt
     rows = [line for line in lines if line.startswith(("lower", "upper", "work", "data"))]
     assert rows
     if width and width >= 80:
-        assert max(stack.columns(line) for line in rows) <= width
+        assert max(table.columns(line) for line in rows) <= width
 
 
 @given(st.text(), st.integers(1, 60))
 def test_cutting_keeps_both_ends(cell: str, size: int) -> None:
-    short = stack.cut(cell, size)
-    assert stack.columns(short) <= size
+    short = table.cut(cell, size)
+    assert table.columns(short) <= size
     if short != cell:
         head, tail = short.split("…", 1) if "…" not in cell else (short, "")
         assert cell.startswith(head) or "…" in cell
@@ -75,8 +75,8 @@ def test_bytes_are_shown_printable(raw: bytes) -> None:
 
 
 def test_wide_characters_take_two_columns() -> None:
-    assert stack.columns("\u5c42a\u0301") == 3
-    assert stack.columns(stack.cut("\u5c42" * 20, 11)) <= 11
+    assert table.columns("\u5c42a\u0301") == 3
+    assert table.columns(table.cut("\u5c42" * 20, 11)) <= 11
 
 
 def test_show_reads_an_image_file_and_prints_it_back() -> None:

@@ -114,3 +114,46 @@ def test_the_writer_imports_nothing_slow() -> None:
     )
     allowed = {"__future__", "binascii"}
     assert {name for name in run.stdout.split() if not name.startswith("ovsi")} <= allowed
+
+
+USUAL = model.Layer(
+    role="lower",
+    declared=b'l/"A"\n',
+    identity=model.Identity(
+        filesystem="fs1",
+        inode=2**64 - 1,
+        generation=0,
+        handle=model.Handle(type=-1, bytes=b"\0\1", made_by="kernel"),
+    ),
+    path=b"/srv/\xff",
+    state="located",
+    assurance="proved",
+    method="introspection",
+    location=model.Place(mount="m1", path=b"/srv/a"),
+)
+
+
+def test_the_quick_way_of_usual_layers_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert USUAL.identity is not None
+    identity = USUAL.identity
+    layers = [
+        USUAL,
+        USUAL.replace(reason="a reason"),
+        USUAL.replace(requires=("x-a",)),
+        USUAL.replace(declared=None, missing=(("declared", "not shown"),)),
+        USUAL.replace(location=None, state="deleted", reason="removed"),
+        USUAL.replace(location=model.Place(process=model.Process(pid=1, start_time=2, through="cwd"), path=b"/")),
+        USUAL.replace(path=None),
+        USUAL.replace(method=None),
+        USUAL.replace(identity=identity.replace(generation=None)),
+        USUAL.replace(identity=identity.replace(generation=None, missing=(("generation", "none"),))),
+        USUAL.replace(identity=identity.replace(subvolume=0)),
+        USUAL.replace(identity=identity.replace(handle=None)),
+        USUAL.replace(identity=identity.replace(handle=model.Handle(type=1, bytes=b"x"))),
+    ]
+    one = write._inline(model.Layer)
+    assert write._usual_layer(USUAL.__dict__)
+    assert not any(write._usual_layer(layer.__dict__) for layer in layers[1:])
+    quick = [one(layer) for layer in layers]
+    monkeypatch.setattr(write, "_usual_layer", lambda _state: None)
+    assert [one(layer) for layer in layers] == quick
