@@ -17,6 +17,7 @@ _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _MARK = "=-=-= next command =-=-="
 _VOLATILE = (
     (re.compile(r"\bmount \d+"), "mount N"),
+    (re.compile(r"\b\d+:[0-9a-f]{16,}\b"), "HANDLE"),
     (re.compile(r"\b\d+:\d+\b"), "N:N"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"[ \t]+"), " "),

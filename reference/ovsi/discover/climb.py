@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from . import judge
-from .evidence import FILE_IDENTIFIER, OPTION_STRING, WITNESS
+from .evidence import FILE_IDENTIFIER, OPENING, OPTION_STRING, WITNESS
 from .hints import Hints
 from .identifiers import Identifiers
 from .judge import Evidence, nothing
 from .merged import open_root
+from .opened import Openings
 from .pins import Pins
 from .witness import Witness
 
@@ -37,6 +38,7 @@ class LowerRungs:
         self.hints = Hints(vantage)
         pins = Pins(vantage)
         self.identifiers = Identifiers(vantage, pins, locator)
+        self.openings = Openings(vantage, self.hints)
         self.witness = Witness(vantage, pins)
 
     def verdicts(
@@ -45,7 +47,8 @@ class LowerRungs:
         """A verdict a slot; what each rung said goes into `findings`."""
         readings = [
             {name: one for name, one in reading.items() if one.directory.device != device}  # not the overlay itself
-            for reading in self.hints.assignments(slots, [mount.mount_point for mount in mounts])
+            for named in _namings(slots, shown)
+            for reading in self.hints.assignments(named, [mount.mount_point for mount in mounts])
         ]
         evidence = []
         for rung, seen in self._see(mounts, shown, slots, readings):
@@ -64,7 +67,7 @@ class LowerRungs:
         """What the rungs that look through the overlay show, the stronger first."""
         merged = open_root(self.vantage, mounts, with_upper=shown.upper is not None)
         if merged is None:
-            for rung in (FILE_IDENTIFIER, WITNESS):
+            for rung in (FILE_IDENTIFIER, OPENING, WITNESS):
                 yield rung, nothing("no mount of the overlay's root can be looked at")
             return
         try:
@@ -73,6 +76,10 @@ class LowerRungs:
             else:
                 exports = (shown.value(b"nfs_export") or self.defaults.get(b"nfs_export")) != b"off"
                 yield FILE_IDENTIFIER, self.identifiers.see(merged, slots, readings, exports=exports)
+            if OPENING in self.without:
+                yield OPENING, nothing("switched off")
+            else:
+                yield OPENING, self.openings.see(merged, slots, readings)
             if WITNESS in self.without:
                 yield WITNESS, nothing("switched off")
             else:
@@ -85,3 +92,12 @@ class LowerRungs:
             return "switched off"
         found = {judge.key(one.directory) for reading in readings if (one := reading.get(slot.name))}
         return f"its name leads to {len(found) or 'no'} director{'y' if len(found) == 1 else 'ies'}"
+
+
+def _namings(slots: list[Slot], shown: ShownOptions) -> list[list[Slot]]:
+    """The slots with their names as they may be meant: a name that was given by descriptor shows without escapes."""
+    namings = [slots]
+    for role, name in (("upper", shown.upper_as_shown), ("work", shown.work_as_shown)):
+        if any(slot.role == role and slot.declared != name for slot in slots):
+            namings += [[one.replace(declared=name) if one.role == role else one for one in some] for some in namings]
+    return namings

@@ -6,7 +6,7 @@ from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     from ..linux.handles import FileHandle
     from ..linux.mountinfo import Mount
@@ -15,16 +15,20 @@ if TYPE_CHECKING:
 
 INTROSPECTION = "introspection"
 FILE_IDENTIFIER = "file-identifier"
+OPENING = "x-ovsi-opening"
 WITNESS = "witness"
 OPTION_STRING = "option-string"
-RUNGS = (INTROSPECTION, FILE_IDENTIFIER, WITNESS, OPTION_STRING)
+RUNGS = (INTROSPECTION, FILE_IDENTIFIER, OPENING, WITNESS, OPTION_STRING)
 """The ladder, strongest first."""
 
 
-def unchecked(kind: type[_Made], fields: dict[str, object]) -> _Made:
-    """A record of all its fields, without the constructor's checks: for those of which a dump makes thousands."""
-    made = kind.__new__(kind)
-    made.__dict__.update(fields)
+_new, _set = object.__new__, object.__setattr__
+
+
+def unchecked(kind: type[_Made], fields: dict[str, Any]) -> _Made:
+    """A record that takes `fields`, all of its own, without the constructor's checks: a dump makes thousands."""
+    made = _new(kind)
+    _set(made, "__dict__", fields)
     return made
 
 
@@ -46,7 +50,7 @@ class Directory(Record):
 
     `device` is s_dev of its superblock. `path` is inside its file system. `subvolume` is of btrfs alone.
     `handle` is the kernel's where `handle_made` is false, else put together from inode and generation;
-    `handle_none`: the file system gives none.
+    `handle_none`: the file system gives none. `uuid` is the file system's: all zero where it has none, None: not read.
     """
 
     device: str
@@ -60,6 +64,10 @@ class Directory(Record):
     handle_made: bool = False
     handle_none: bool = False
     uuid: bytes | None = None
+
+    def with_handle(self, handle: FileHandle) -> Directory:
+        """The same directory, with the handle that the kernel gave for it."""
+        return unchecked(Directory, {**self.__dict__, "handle": handle, "handle_made": False, "handle_none": False})
 
 
 class Spot(Record):
@@ -90,7 +98,10 @@ class IdMaps(Record):
 
 
 class Verdict(Record):
-    """What the judge says of one source; `candidate` only where it is not proved."""
+    """What the judge says of one source; `candidate` only where it is not proved.
+
+    `why` is a sentence; empty where the kernel's own account is all there is to say.
+    """
 
     slot: Slot
     assurance: str
@@ -100,3 +111,10 @@ class Verdict(Record):
     candidate: Spot | None = None
     idmap: IdMaps | None = None
     idmap_known: bool = False
+
+    def explained(self) -> str:
+        """Why it is so, in a sentence."""
+        one = self.directory
+        if self.why or one is None:
+            return self.why
+        return f"the kernel holds inode {one.inode} of {one.fs_type} {one.device}"

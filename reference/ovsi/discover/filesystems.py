@@ -1,12 +1,20 @@
-"""How file handles are put together, by file system type. For how long they hold: `ovsi.identity`."""
+"""What tells directories of each file system type apart, and how its file handles are put together."""
 
 from __future__ import annotations
 
 import struct
 
+from ..identity import TABLE, stability_of
 from ..linux.handles import FileHandle
+from .evidence import unchecked
 
-WITHOUT_GENERATION = frozenset(("squashfs", "erofs", "cramfs", "romfs", "overlay"))
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .evidence import Directory
+
+WITHOUT_GENERATION = frozenset(
+    [kind for kind, row in TABLE.items() if row.now is not None and "generation" not in row.now]
+)
 """Types whose objects have no generation worth the name: the kernel holds 0 for all of them."""
 
 _INO32_GEN = struct.Struct("=II")
@@ -16,7 +24,19 @@ _BTRFS = struct.Struct("=QQI")
 _FILEID_INO32_GEN = 1
 _FILEID_XFS64 = 0x81
 _FILEID_BTRFS = 0x4D
-_USES_INO32_GEN = frozenset(["ext2", "ext3", "ext4", "xfs", "f2fs", "squashfs", "jfs", "nilfs2", "ubifs"])
+_MADE_INO32_GEN = frozenset(("ext2", "ext3", "ext4", "squashfs"))
+_READ_INO32_GEN = _MADE_INO32_GEN | {"xfs", "f2fs", "jfs", "nilfs2", "ubifs"}
+WITH_HANDLES = _MADE_INO32_GEN | {"tmpfs", "xfs", "btrfs"}
+"""Types whose handles `make_handle` can put together; each has a row in the identity table."""
+
+
+def shortcoming(directory: Directory) -> str | None:
+    """Why a directory can't be told from all others for good, None where it can."""
+    if directory.fs_type == "btrfs" and directory.subvolume is None:
+        return "its btrfs subvolume is not known, and snapshots share inode numbers"
+    if stability_of(directory.fs_type) == "none":
+        return f"inode numbers of {directory.fs_type} name nothing for good"
+    return None
 
 
 def decode_handle(fs_type: str, handle: FileHandle) -> tuple[int, int, int | None] | None:
@@ -28,7 +48,7 @@ def decode_handle(fs_type: str, handle: FileHandle) -> tuple[int, int, int | Non
     if fs_type == "tmpfs" and kind == _FILEID_INO32_GEN and len(data) == 12:
         generation, low, high = _TMPFS.unpack(data)
         return high << 32 | low, generation, None
-    if kind == _FILEID_INO32_GEN and len(data) == 8 and fs_type in _USES_INO32_GEN:
+    if kind == _FILEID_INO32_GEN and len(data) == 8 and fs_type in _READ_INO32_GEN:
         inode, generation = _INO32_GEN.unpack(data)
         return inode, generation, None
     if fs_type == "btrfs" and kind == _FILEID_BTRFS and len(data) == 20:
@@ -46,12 +66,15 @@ def make_handle(fs_type: str, inode: int, generation: int | None, subvolume: int
         generation = 0
     if generation is None:
         return None
+    kind = _FILEID_INO32_GEN
     if fs_type == "tmpfs":
-        return FileHandle(_FILEID_INO32_GEN, _TMPFS.pack(generation, inode & 0xFFFF_FFFF, inode >> 32))
-    if fs_type == "btrfs":
-        return None if subvolume is None else FileHandle(_FILEID_BTRFS, _BTRFS.pack(inode, subvolume, generation))
-    if fs_type == "xfs":
-        return FileHandle(_FILEID_XFS64, _XFS64.pack(inode, generation))
-    if fs_type in _USES_INO32_GEN and inode < 1 << 32:
-        return FileHandle(_FILEID_INO32_GEN, _INO32_GEN.pack(inode, generation))
-    return None
+        data = _TMPFS.pack(generation, inode & 0xFFFF_FFFF, inode >> 32)
+    elif fs_type == "btrfs" and subvolume is not None:
+        kind, data = _FILEID_BTRFS, _BTRFS.pack(inode, subvolume, generation)
+    elif fs_type == "xfs":
+        kind, data = _FILEID_XFS64, _XFS64.pack(inode, generation)
+    elif fs_type in _MADE_INO32_GEN and inode < 1 << 32:
+        data = _INO32_GEN.pack(inode, generation)
+    else:
+        return None
+    return unchecked(FileHandle, {"type": kind, "data": data})

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from . import judge
-from .evidence import IdMaps, Slot, unchecked
+from .evidence import INTROSPECTION, IdMaps, Slot, Verdict, unchecked
+from .filesystems import shortcoming
 from .introspection import directory_of
 from .options import split_layers, without_backslashes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..introspect.facts import DirectoryFacts, IdMap, LayerFacts, OverlayFacts
-    from .evidence import Directory, Verdict
+    from .evidence import Directory
     from .options import ShownOptions
 
 
@@ -20,31 +22,59 @@ class HeldSources:
     def __init__(self) -> None:
         self._verdicts: dict[tuple[object, ...], Verdict] = {}
         self._directories: dict[int, Directory] = {}
+        self.on_overlays: dict[str, DirectoryFacts] = {}  # one for each overlay that bears a source
+
+    def directories(self) -> Iterable[Directory]:
+        """All that verdicts speak of so far."""
+        return self._directories.values()
 
     def verdicts(self, facts: OverlayFacts, shown: ShownOptions) -> list[Verdict]:
-        """A verdict a source: layers top to bottom, the work directory last."""
+        """A verdict a source: layers top to bottom, the work directory last. Overlays that share one share it here."""
         found = []
         counts = {"upper": 0, "lower": 0, "data": 0}
+        known = self._verdicts
         for layer, name in zip(facts.layers, _names(facts, shown), strict=True):
-            index = counts[layer.role]
-            counts[layer.role] = index + 1
-            key = (id(layer.directory), layer.role, index, name, id(layer.uid_map), id(layer.gid_map))
-            verdict = self._verdicts.get(key)
+            role, directory = layer.role, layer.directory
+            index = counts[role]
+            counts[role] = index + 1
+            key = (id(directory), index, name, id(layer.uid_map), id(layer.gid_map), role)
+            verdict = known.get(key)
             if verdict is None:
-                slot = unchecked(Slot, {"role": layer.role, "index": index, "declared": name})
+                slot = unchecked(Slot, {"role": role, "index": index, "declared": name})
                 maps = _maps(layer.uid_map, layer.gid_map)
-                verdict = self._verdicts[key] = judge.held(slot, self._directory(layer.directory), maps)
+                verdict = known[key] = held(slot, self._directory(directory), maps)
             found.append(verdict)
         if facts.work is not None:
             name = _single(shown.work, shown.work_as_shown, facts.workdir, facts.work.path)
-            found.append(judge.held(Slot("work", 0, name), self._directory(facts.work), None))
+            slot = unchecked(Slot, {"role": "work", "index": 0, "declared": name})
+            found.append(held(slot, self._directory(facts.work), None))
         return found
 
     def _directory(self, facts: DirectoryFacts) -> Directory:
         directory = self._directories.get(id(facts))
         if directory is None:
             directory = self._directories[id(facts)] = directory_of(facts)
+            if directory.fs_type == "overlay":
+                self.on_overlays.setdefault(directory.device, facts)
         return directory
+
+
+def held(slot: Slot, directory: Directory, idmap: IdMaps | None) -> Verdict:
+    """What introspection says of a source: proved, unless its file system keeps no identities."""
+    lacking = shortcoming(directory)
+    return unchecked(
+        Verdict,
+        {
+            "slot": slot,
+            "assurance": "consistent" if lacking else "proved",
+            "why": lacking or "",
+            "method": INTROSPECTION,
+            "directory": directory,
+            "candidate": None,
+            "idmap": idmap,
+            "idmap_known": True,
+        },
+    )
 
 
 def _names(facts: OverlayFacts, shown: ShownOptions) -> list[bytes | None]:

@@ -184,7 +184,7 @@ class Hints:
         """What a descriptor below the namespace's root is open on; None where its mount is not in the table."""
         mount = self.vantage.here.table.by_mount_id(mount_id_of_fd(fd))
         path = self._below_root(os.readlink(f"/proc/self/fd/{fd}".encode()))
-        if mount is None or path is None:
+        if mount is None or path is None or mount.root_deleted:
             return None
         point = mount.mount_point.rstrip(b"/")
         if path != (point or b"/") and not path.startswith(point + b"/"):

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .vantage import Vantage
 
 _FAILURES = (Inconsistent, KernelReadError, IntrospectionUnavailable, OSError)
-_NO_UUID = bytes(16)
 _FEW = 8  # overlays that are better opened one by one than found among all mounts
 
 
@@ -36,6 +35,7 @@ class Kernel:
         self._facts: dict[str, OverlayFacts] = {}
         self._mounts: dict[int, MountFacts] | None = None
         self.failures: dict[str, str] = {}
+        self._options: dict[tuple[tuple[str, str], ...], dict[bytes, bytes | None]] = {}
         if not wanted:
             self.unavailable = "switched off"
             return
@@ -51,17 +51,28 @@ class Kernel:
         if self._reader is not None:
             self._reader.close()
 
+    def lists_mounts(self, overlays: dict[str, list[Mount]]) -> bool:
+        """Whether `load` of these reads all mounts of the namespace, and `mount` tells of them."""
+        return self._reader is not None and len(overlays) > _FEW
+
     def load(self, overlays: dict[str, list[Mount]]) -> None:
-        """Read all of these overlays (device to mounts); what can't be read is noted in `failures`."""
-        if self._reader is None:
+        """Read those of these overlays (device to mounts) that were not; what can't be is noted in `failures`."""
+        overlays = {
+            device: mounts
+            for device, mounts in overlays.items()
+            if device not in self._facts and device not in self.failures
+        }
+        if self._reader is None or not overlays:
             return
-        superblocks = self._by_opening(overlays) if len(overlays) <= _FEW else {}
+        superblocks = {} if self.lists_mounts(overlays) else self._by_opening(overlays)
         left = [device for device in overlays if device not in superblocks]
         if left:
             superblocks |= self._among_mounts(left)
         self._read(superblocks)
         for device in overlays:
-            if device not in self._facts:
+            if device in self._facts:
+                self.failures.pop(device, None)  # of one way to it, and another served
+            else:
                 self.failures.setdefault(device, "the kernel's own list of mounts does not hold it (any more)")
 
     def load_inner(self, directories: Iterable[DirectoryFacts]) -> None:
@@ -72,6 +83,13 @@ class Kernel:
     def facts(self, device: str) -> OverlayFacts | None:
         """What was read of the overlay with this device number."""
         return self._facts.get(device)
+
+    def held_options(self, facts: OverlayFacts) -> dict[bytes, bytes | None]:
+        """Overlay's options as the superblock holds them; one and the same for overlays that have them equal."""
+        held = self._options.get(facts.options)
+        if held is None:
+            held = self._options[facts.options] = held_options(facts.options)
+        return held
 
     def mount(self, mount_id: int) -> MountFacts | None:
         """The kernel's account of a mount of the namespace, if all of them were read."""
@@ -151,15 +169,15 @@ def directory_of(facts: DirectoryFacts) -> Directory:
             "handle": None,
             "handle_made": False,
             "handle_none": False,
-            "uuid": facts.uuid if facts.uuid != _NO_UUID else None,
+            "uuid": facts.uuid,
         },
     )
 
 
-def held_options(facts: OverlayFacts) -> dict[bytes, bytes | None]:
-    """Overlay's options as the superblock holds them; a flag that is off is left out, one that is on has no value."""
+def held_options(options: tuple[tuple[str, str], ...]) -> dict[bytes, bytes | None]:
+    """Names and values as the superblock holds them; a flag that is off is left out, one that is on has no value."""
     held: dict[bytes, bytes | None] = {}
-    for name, value in facts.options:
+    for name, value in options:
         if name in ("default_permissions", "userxattr", "volatile"):
             if value == "on":
                 held[name.encode()] = None

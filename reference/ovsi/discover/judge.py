@@ -1,21 +1,21 @@
 """The judge: all evidence over one complete assignment of sources, and why it decides as it does.
 
-What is not proved is not stated. Introspection names every source at once. Without it, evidence about lower layers
-tells which directories are layers and which lie above which; a slot is filled only where every order that fits the
-evidence fills it alike. Names never prove anything: they may make a candidate where all readings of them agree.
+What is not proved is not stated. Introspection names every source at once (`held`). Without it, evidence about
+lower layers tells which directories are layers and which lie above which; a slot is filled only where every order that
+fits the evidence fills it alike. Names never prove anything: they may make a candidate where all readings agree.
 """
 
 from __future__ import annotations
 
-from ..identity import stability_of
 from ..record import Record
-from .evidence import INTROSPECTION, Directory, Verdict, unchecked
+from .evidence import Directory, Verdict
+from .filesystems import shortcoming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .evidence import IdMaps, Slot
+    from .evidence import Slot
     from .hints import Candidate
 
 NO_RUNG = "no rung of the ladder names it"
@@ -55,33 +55,6 @@ def combined(evidence: Iterable[Evidence]) -> dict[str, Shown]:
                 disputed.add(name)
             shown.setdefault(name, found)
     return {name: found for name, found in shown.items() if name not in disputed}
-
-
-def held(slot: Slot, directory: Directory, idmap: IdMaps | None) -> Verdict:
-    """What introspection says of a source: proved, unless its file system keeps no identities."""
-    lacking = shortcoming(directory)
-    return unchecked(
-        Verdict,
-        {
-            "slot": slot,
-            "assurance": "consistent" if lacking else "proved",
-            "why": lacking or f"the kernel holds inode {directory.inode} of {directory.fs_type} {directory.device}",
-            "method": INTROSPECTION,
-            "directory": directory,
-            "candidate": None,
-            "idmap": idmap,
-            "idmap_known": True,
-        },
-    )
-
-
-def shortcoming(directory: Directory) -> str | None:
-    """Why a directory can't be told from all others for good, None where it can."""
-    if directory.fs_type == "btrfs" and directory.subvolume is None:
-        return "its btrfs subvolume is not known, and snapshots share inode numbers"
-    if stability_of(directory.fs_type) == "none":
-        return f"inode numbers of {directory.fs_type} name nothing for good"
-    return None
 
 
 def weigh(slots: Sequence[Slot], shown: dict[str, Shown], readings: list[dict[str, Candidate]]) -> list[Verdict]:

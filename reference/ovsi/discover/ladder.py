@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..record import Record
-from .evidence import FILE_IDENTIFIER, INTROSPECTION, OPTION_STRING, WITNESS, Findings, Slot
+from .evidence import INTROSPECTION, RUNGS, Findings, Slot, unchecked
 from .held import HeldSources
-from .introspection import Kernel, device_name, held_options
+from .introspection import Kernel
 from .options import ShownOptions, parse_shown
 
 TYPE_CHECKING = False
@@ -50,7 +50,7 @@ class Ladder:
         said = [(INTROSPECTION, self.kernel.unavailable or "used")]
         said += [
             (rung, "switched off" if rung in self.without else "used where introspection does not serve")
-            for rung in (FILE_IDENTIFIER, WITNESS, OPTION_STRING)
+            for rung in RUNGS[1:]
         ]
         return tuple(said)
 
@@ -66,6 +66,7 @@ class Ladder:
             known |= inner.keys()
             waiting = [self._account(device, self._mounts_of(device)) for device in inner]
             found += waiting
+        self.locator.load(self.held_sources.directories())
         return found
 
     def _mounts_of(self, device: str) -> tuple[Mount, ...]:
@@ -75,15 +76,9 @@ class Ladder:
     def _inner(self, accounts: list[Account], known: set[str]) -> dict[str, DirectoryFacts | None]:
         """Overlays that bear a layer of these and were not seen yet."""
         inner: dict[str, DirectoryFacts | None] = {}
+        inner.update({device: one for device, one in self.held_sources.on_overlays.items() if device not in known})
         for account in accounts:
-            if account.facts is not None:
-                for layer in account.facts.layers:
-                    if layer.directory.filesystem == b"overlay":
-                        device = device_name(layer.directory.device)
-                        if device not in known:
-                            inner[device] = layer.directory
-                continue
-            for verdict in account.verdicts:
+            for verdict in account.verdicts if account.facts is None else ():
                 one = verdict.directory
                 if one is not None and one.fs_type == "overlay" and one.device not in known:
                     inner.setdefault(one.device, None)
@@ -96,12 +91,13 @@ class Ladder:
         facts = self.kernel.facts(device)
         if facts is not None:
             verdicts = self.held_sources.verdicts(facts, shown)
-            held = held_options(facts)
+            held = self.kernel.held_options(facts)
         else:
             why = self.kernel.unavailable or self.kernel.failures.get(device, "not read")
             verdicts = self._climb(device, mounts, shown, findings, why)
             held = None
-        return Account(device, mounts, super_options, shown, facts, held, tuple(verdicts), findings)
+        fields = {"device": device, "mounts": mounts, "super_options": super_options, "shown": shown, "facts": facts}
+        return unchecked(Account, {**fields, "held": held, "verdicts": tuple(verdicts), "findings": findings})
 
     def _shown_elsewhere(self, device: str) -> bytes:
         """What another namespace shows of an overlay that is not mounted here; empty where none does."""

@@ -1,29 +1,26 @@
-"""Where a directory that is known by its identity can be reached now, and its real file handle.
+"""Where directories that are known by their identity can be reached now, and their real file handles.
 
-The order: mounts of its file system in the dumped namespace that show its path; those there that something covers;
-other mount namespaces; what processes hold of detached trees. A place is stated only after the directory was opened
-there and was the one, but for covered ones, which are not opened: there the kernel's own path is the ground.
+Most lie side by side below a mount that lookups reach: their parent is opened once, and one name_to_handle_at(2) each
+tells both whether it is the directory (its handle is the one that inode, generation and subvolume make) and which mount
+lookups found it on. For all others there is `search`, which opens and looks.
 """
 
 from __future__ import annotations
 
 import os
 
-from ..linux.files import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, openat2
-from ..linux.handles import open_by_handle_at
+from ..linux.handles import HandleReader
 from ..record import Record
 from .evidence import Directory, Spot, unchecked
-from .filesystems import make_handle
-from .look import Seen, look, refined, same
+from .filesystems import WITH_HANDLES, make_handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..linux.mountinfo import Mount
-    from .vantage import MountNamespace, Vantage
+    from collections.abc import Iterable
 
-_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
-_MAX_ANCHORS = 16
-_WITHIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
+    from ..linux.mountinfo import Mount
+    from .search import Search
+    from .vantage import MountNamespace, Vantage
 
 
 class Located(Record):
@@ -36,7 +33,7 @@ class Located(Record):
     said: str = ""
 
 
-class _View(Record):
+class View(Record):
     """One mount, ready to be asked for many paths: `covers` are the mount points on it."""
 
     mount: Mount
@@ -72,16 +69,66 @@ class Locator:
 
     def __init__(self, vantage: Vantage) -> None:
         self.vantage = vantage
-        self._views: dict[tuple[int, str], list[_View]] = {}
+        self._views: dict[tuple[int, str], list[View]] = {}
         self._found: dict[tuple[object, ...], Located] = {}
+        self._at_once: dict[int, tuple[Directory, Located]] = {}  # the directory is kept, so that its id stays its own
+        self._search: Search | None = None
 
     def locate(self, directory: Directory) -> Located:
         """Where the directory is now."""
+        if at_once := self._at_once.get(id(directory)):
+            return at_once[1]
         key = (directory.device, directory.inode, directory.generation, directory.subvolume, directory.path)
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = self._locate(directory)
+            if self._search is None:
+                from .search import Search  # most dumps need none
+
+                self._search = Search(self)
+            found = self._found[key] = self._search.locate(directory)
         return found
+
+    def load(self, directories: Iterable[Directory]) -> None:
+        """Find those of many that are where their path says, for `locate` to tell."""
+        siblings: dict[tuple[str, bytes], list[Directory]] = {}
+        for one in directories:
+            path = one.path
+            if path is None or path == b"/" or one.deleted or one.fs_type not in WITH_HANDLES:
+                continue
+            siblings.setdefault((one.device, path[: path.rfind(b"/")]), []).append(one)
+        handles, here = HandleReader(), self.vantage.here
+        for (device, parent), some in siblings.items():
+            views = self.views(here, device)
+            view = next((one for one in views if one.path_of(parent or b"/") is not None), None)
+            if view is None or not view.open_to_lookups:
+                continue
+            before = views[: views.index(view)]  # of which one may be a mount of a sibling itself
+            some = [one for one in some if not any(other.path_of(one.path or b"") for other in before)]
+            try:
+                fd = here.open(view.path_of(parent or b"/") or b"/")
+            except OSError:
+                continue
+            try:
+                self._take(view, len(parent) + 1, some, fd, handles)
+            finally:
+                os.close(fd)
+
+    def _take(self, view: View, skip: int, siblings: list[Directory], parent: int, handles: HandleReader) -> None:
+        """Those of the siblings that their parent's descriptor leads to, below this very mount."""
+        mount, strip = view.mount, len(view.root)
+        for one in siblings:
+            path = one.path
+            assert path is not None
+            try:
+                kind, data, mount_id = handles.of_entry(parent, path[skip:])
+            except OSError:
+                continue
+            made = make_handle(one.fs_type, one.inode, one.generation, one.subvolume)
+            if made is None or data != made.data or kind != made.type or mount_id != mount.mount_id:
+                continue
+            spot = unchecked(Spot, {"path": path[strip:], "mount": mount, "namespace": None, "process": None})
+            fields = {"state": "located", "directory": one.with_handle(made), "spot": spot}
+            self._at_once[id(one)] = one, unchecked(Located, {**fields, "reason": None, "said": view.said})
 
     def guess(self, directory: Directory) -> Spot | None:
         """Where the directory would be by its path, not opened: a server may never answer."""
@@ -93,199 +140,29 @@ class Locator:
                 return Spot(path[len(view.point) :] or b"/", view.mount)
         return None
 
-    def views(self, space: MountNamespace, device: str) -> list[_View]:
+    def views(self, space: MountNamespace, device: str) -> list[View]:
         """The mounts of a superblock in a namespace: lookups reach the first ones, then by depth, then by ID."""
         key = (id(space), device)
         views = self._views.get(key)
         if views is None:
-            views = self._views[key] = [_view(space, mount) for mount in space.table.by_device(device)]
+            views = self._views[key] = [
+                _view(space, mount) for mount in space.table.by_device(device) if not mount.root_deleted
+            ]
             views.sort(key=_preference)
         return views
 
-    def _locate(self, directory: Directory) -> Located:
-        if directory.deleted:
-            return Located(
-                "deleted", directory, None, "the directory was removed; the overlay alone holds it", "deleted"
-            )
-        here = self.vantage.here
-        if directory.path is None:
-            directory = self._with_path(here, directory)
-        if found := self._below(here, directory):
-            return found
-        if found := self._moved(here, directory):
-            return found
-        if directory.path is not None:
-            for view in self.views(here, directory.device):
-                path = view.path_of(directory.path)
-                if path is not None and not view.visible(path):
-                    return self._covered(view, directory)
-        for space in self.vantage.others():
-            if directory.path is None:
-                directory = self._with_path(space, directory)
-            if found := self._below(space, directory):
-                return found
-        if found := self._held(directory):
-            return found
-        return self._nowhere(directory)
 
-    def _below(self, space: MountNamespace, directory: Directory) -> Located | None:
-        """The directory below the first mount of its file system there that shows it."""
-        inside = directory.path
-        if inside is None:
-            return None
-        for view in self.views(space, directory.device):
-            path = view.path_of(inside)
-            if path is None or not view.visible(path):
-                continue
-            seen = _open_and_look(space, path, directory.fs_type)
-            if seen is None or seen.mount_id not in (None, view.mount.mount_id):
-                continue
-            if same(directory, seen, device_known=seen.mount_id is not None):
-                here = space is self.vantage.here
-                where = None if here else (space.inode or 0, space.table.namespace_id)
-                below = path[len(view.point) :] or b"/"
-                spot = unchecked(Spot, {"path": below, "mount": view.mount, "namespace": where, "process": None})
-                known = refined(directory, seen)
-                said = view.said if here else f"only in mount namespace {space.inode}"
-                state = "located" if here else "elsewhere"
-                fields = {"state": state, "directory": known, "spot": spot, "reason": None, "said": said}
-                return unchecked(Located, fields)
-        return None
-
-    def _moved(self, space: MountNamespace, directory: Directory) -> Located | None:
-        """The directory where its handle leads, if that is another path than the one that was read before."""
-        known = directory
-        if known.handle is None:
-            made = make_handle(known.fs_type, known.inode, known.generation, known.subvolume)
-            known = known.replace(handle=made, handle_made=True)
-        known = self._with_path(space, known)
-        return None if known.path == directory.path else self._below(space, known)
-
-    def _with_path(self, space: MountNamespace, directory: Directory) -> Directory:
-        """The directory with its path inside the file system, if a handle opened below a mount there tells it."""
-        for view in self.views(space, directory.device)[:_MAX_ANCHORS]:
-            path = self._path_by_handle(space, view, directory)
-            if path is not None:
-                return directory.replace(path=path)
-        return directory
-
-    def _path_by_handle(self, space: MountNamespace, view: _View, directory: Directory) -> bytes | None:
-        """The path inside the file system of what a handle opens, by way of a mount that lookups reach."""
-        if directory.handle is None or not view.open_to_lookups:
-            return None
-        try:
-            anchor = space.open(view.mount.mount_point, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError:
-            return None
-        try:
-            base = os.readlink(f"/proc/self/fd/{anchor}".encode())
-            fd = open_by_handle_at(anchor, directory.handle, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                shown = os.readlink(f"/proc/self/fd/{fd}".encode())
-            finally:
-                os.close(fd)
-        except OSError:
-            return None
-        finally:
-            os.close(anchor)
-        base = base.rstrip(b"/")
-        if shown != (base or b"/") and not shown.startswith(base + b"/"):
-            return None  # outside of what this mount shows
-        return view.root + shown[len(base) :].rstrip(b"/") or b"/"
-
-    def _covered(self, view: _View, directory: Directory) -> Located:
-        assert directory.path is not None
-        path = view.path_of(directory.path)
-        assert path is not None
-        known = directory
-        if known.handle is None:
-            made = make_handle(known.fs_type, known.inode, known.generation, known.subvolume)
-            known = known.replace(handle=made, handle_made=made is not None)
-        said = f"below mount {view.mount.mount_id}, where another mount covers the path"
-        return Located("covered", known, Spot(_below_mount(view, path), view.mount), None, said)
-
-    def _held(self, directory: Directory) -> Located | None:
-        """The directory at, or below, what a process holds of a detached tree."""
-        if directory.path is None and directory.handle is None:
-            return None
-        for holder in self.vantage.holders():
-            try:
-                held = holder.open()
-            except OSError:
-                continue
-            try:
-                for below in _tails(directory.path):
-                    seen = _look_below(held, below, directory.fs_type)
-                    if seen is not None and same(directory, seen, device_known=False):
-                        spot = Spot(below, None, None, (holder.pid, holder.start_time, holder.through))
-                        said = f"through {holder.through} of process {holder.pid}"
-                        return Located("detached", refined(directory, seen), spot, None, said)
-            finally:
-                os.close(held)
-        return None
-
-    def _nowhere(self, directory: Directory) -> Located:
-        made = make_handle(directory.fs_type, directory.inode, directory.generation, directory.subvolume)
-        if directory.handle is None and made is not None:
-            directory = directory.replace(handle=made, handle_made=True)
-        about = f"{directory.fs_type} {directory.device}"
-        spaces = (self.vantage.here, *self.vantage.others())
-        if any(space.table.by_device(directory.device) for space in spaces):
-            reason = f"its file system ({about}) is mounted, but no mount shows this part of it"
-            return Located("unknown", directory, None, reason, reason)
-        reason = f"its file system ({about}) is mounted nowhere that could be searched"
-        return Located("unmounted", directory, None, reason, reason)
-
-
-def _view(space: MountNamespace, mount: Mount) -> _View:
+def _view(space: MountNamespace, mount: Mount) -> View:
     table = space.table
-    return _View(
+    return View(
         mount,
-        not mount.root_deleted and table.visible(mount),
-        frozenset(child.mount_point for child in table.children(mount) if child is not mount),
+        table.visible(mount),
+        frozenset([child.mount_point for child in table.children(mount) if child is not mount]),
         mount.root.rstrip(b"/"),
         mount.mount_point.rstrip(b"/"),
         f"opened and compared below mount {mount.mount_id}",
     )
 
 
-def _preference(view: _View) -> tuple[bool, int, int]:
+def _preference(view: View) -> tuple[bool, int, int]:
     return not view.open_to_lookups, view.point.count(b"/"), view.mount.mount_id
-
-
-def _below_mount(view: _View, path: bytes) -> bytes:
-    return path[len(view.point) :] or b"/"
-
-
-def _open_and_look(space: MountNamespace, path: bytes, fs_type: str) -> Seen | None:
-    try:
-        fd = space.open(path)
-    except OSError:
-        return None
-    try:
-        return look(fd, fs_type)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-
-
-def _look_below(held: int, path: bytes, fs_type: str) -> Seen | None:
-    try:
-        fd = openat2(held, path[1:] or b".", _DIRECTORY, resolve=_WITHIN)
-    except OSError:
-        return None
-    try:
-        return look(fd, fs_type)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-
-
-def _tails(path: bytes | None) -> list[bytes]:
-    """The ends of a path, the shortest first: `/`, `/c`, `/b/c`, `/a/b/c`."""
-    if path is None:
-        return [b"/"]
-    parts = path.strip(b"/").split(b"/")
-    return [b"/"] + [b"/" + b"/".join(parts[at:]) for at in range(len(parts) - 1, -1, -1) if parts != [b""]]

@@ -62,9 +62,12 @@ def open_root(vantage: Vantage, mounts: Iterable[Mount], *, with_upper: bool) ->
     for mount in mounts:
         if mount.root == b"/" and here.table.visible(mount):
             try:
-                return Merged(here.open(mount.mount_point), with_upper=with_upper)
+                merged = Merged(here.open(mount.mount_point), with_upper=with_upper)
             except OSError:
                 continue
+            if f"{os.major(merged.device)}:{os.minor(merged.device)}" == mount.device:
+                return merged
+            os.close(merged.fd)  # something else was mounted there meanwhile
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..linux.mountinfo import split_options, unescape
 from ..record import Record
+from .evidence import unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class ShownOptions(Record):
 
 def parse_shown(super_options: bytes) -> ShownOptions:
     """The super options of a line of mountinfo, as they stand there."""
-    return parse_array(map(unescape, split_options(super_options)))
+    options = split_options(super_options)
+    return parse_array(options if b"\\" not in super_options else map(unescape, options))
 
 
 def parse_array(options: Iterable[bytes]) -> ShownOptions:
@@ -104,14 +106,21 @@ def parse_array(options: Iterable[bytes]) -> ShownOptions:
             found[f"{role}_as_shown"] = value
         elif not _mount_ids(name, value, found):
             own.append((name, value))
-    return ShownOptions(
-        flags=tuple(flags),
-        security=tuple(security),
-        lowers=tuple(lowers),
-        data=tuple(data),
-        own=tuple(own),
-        **found,
+    return unchecked(
+        ShownOptions,
+        {
+            **_NOT_SHOWN,
+            "flags": tuple(flags),
+            "security": tuple(security),
+            "lowers": tuple(lowers),
+            "data": tuple(data),
+            "own": tuple(own),
+            **found,
+        },
     )
+
+
+_NOT_SHOWN: dict[str, Any] = ShownOptions().__dict__
 
 
 def _mount_ids(name: bytes, value: bytes, found: dict[str, Any]) -> bool:

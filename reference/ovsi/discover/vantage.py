@@ -60,11 +60,12 @@ class MountNamespace:
         return bool(watch.poll(0))
 
     def close(self) -> None:
-        """Close all descriptors."""
+        """Close all descriptors; once more does nothing."""
         for fd in (self._watch, self._root, self.process):
-            if fd is not None:
+            if fd is not None and fd >= 0:
                 os.close(fd)
         self._watch = self._root = None
+        self.process = -1
 
     @property
     def root(self) -> int:
@@ -97,10 +98,11 @@ class Vantage:
     Raises Refusal: no-such-process, permission-denied.
     """
 
-    def __init__(self, pid: int | None) -> None:
+    def __init__(self, pid: int | None, process: int | None = None) -> None:
+        self.pid = pid
         self.subject = "this process" if pid is None else f"process {pid}"
         try:
-            self.process = open_process(pid)
+            self.process = open_process(pid) if process is None else process
             self.here = MountNamespace(self.process, os.getpid() if pid is None else pid)
             _ = self.here.table, self.here.root
         except OSError as failure:
@@ -108,10 +110,25 @@ class Vantage:
         self._others: list[MountNamespace] | None = None
         self._holders: list[Holder] | None = None
 
+    def again(self) -> Vantage:
+        """The same process's namespace afresh, in place of this one."""
+        process = os.dup(self.process)
+        self.close()
+        return Vantage(self.pid, process)
+
     def close(self) -> None:
         """Close all descriptors."""
         for space in (self.here, *(self._others or ())):
             space.close()
+
+    def check_process(self) -> None:
+        """Raises Refusal: no-such-process where it ended meanwhile."""
+        try:
+            os.stat("ns/mnt", dir_fd=self.process)
+        except PermissionError:
+            return
+        except OSError as failure:
+            raise self.refusal(failure) from None
 
     def refusal(self, failure: OSError) -> Refusal:
         """A failure to look into the process, as what it means."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from ..discover.evidence import RUNGS
 from ..discover.ladder import Ladder
 from ..discover.location import Locator
 from ..discover.options import defaults
@@ -34,9 +35,6 @@ __all__ = [
     "with_unique_id",
 ]
 
-RUNGS = ("introspection", "file-identifier", "witness", "option-string")
-"""The rungs that `without` may name."""
-
 _TRIES = 5
 _PARAMETERS = b"/sys/module/overlay/parameters"
 _PRODUCER = model.Producer(name=NAME, version=VERSION)
@@ -65,27 +63,44 @@ def dump(pid: int | None, selector: Selector, *, without: frozenset[str] = froze
 
     Raises Refusal: no-such-process, no-such-mount, not-an-overlay, no-overlay, permission-denied, changed-meanwhile.
     """
-    for _ in range(_TRIES):
-        vantage = Vantage(pid)
-        with _Watch(vantage) as watch:
-            if selector.kind == "all" and not vantage.here.table.consistent:
-                continue  # one that came meanwhile might be missing
+    vantage = Vantage(pid)
+    try:
+        for _ in range(_TRIES):
             result = _dump_once(vantage, selector, without)
-            if not watch.changed(result):
+            vantage.check_process()
+            if result is not None:
                 return result
-    raise Refusal("changed-meanwhile", "the overlays changed all the time while they were read", vantage.subject)
+            vantage = vantage.again()
+    except OSError:
+        vantage.check_process()
+        raise
+    finally:
+        vantage.close()
+    raise Refusal("changed-meanwhile", "the mounts changed all the time while they were read", vantage.subject)
 
 
-def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) -> DumpResult:
+def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) -> DumpResult | None:
+    """None where mounts that the image would speak of came, went or changed meanwhile."""
+    if selector.kind == "all" and not vantage.here.table.consistent:
+        return None  # one that came meanwhile might be missing
     locator = Locator(vantage)
     module_defaults = defaults(_module_parameters())
     ladder = Ladder(vantage, locator, without, module_defaults)
     try:
         tables = Tables(vantage, ladder)
-        unique = tables.unique_ids(vantage.here) if selector.kind == "unique-id" else {}
-        accounts = ladder.accounts(select(vantage, selector, unique))
+        # Before anything else of the mounts: what has its 64-bit ID now and at the end was there all the time.
+        unique = tables.unique_ids(vantage.here) if selector.kind != "all" else {}
+        overlays = select(vantage, selector, unique)
+        if not unique and not ladder.kernel.lists_mounts(overlays):
+            tables.unique_ids(vantage.here)
+        ladder.kernel.load(overlays)
+        if ladder.kernel.failures and vantage.here.changed():
+            return None  # what could not be read may be gone
+        accounts = ladder.accounts(overlays)
         builder = Builder(tables, locator, module_defaults)
-        overlays = [builder.overlay(account, f"o{number}") for number, account in enumerate(accounts)]
+        entries = tuple([builder.overlay(account, f"o{number}") for number, account in enumerate(accounts)])
+        if vantage.here.changed() and not _as_before(vantage, tables):
+            return None
         image = model.Image(
             producer=_PRODUCER,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -93,11 +108,29 @@ def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) ->
             namespace=_namespace(vantage),
             filesystems=tuple(tables.filesystems),
             mounts=tuple(tables.mounts),
-            overlays=tuple(overlays),
+            overlays=entries,
         )
         return DumpResult(image, builder.complete, ladder.abilities(), builder.explanations)
     finally:
         ladder.kernel.close()
+
+
+def _as_before(vantage: Vantage, tables: Tables) -> bool:
+    """Whether the mounts of the dumped namespace that are described are there, as they were.
+
+    A mount ID is used again at once: only the 64-bit one tells that a mount is the same.
+    """
+    old, fresh = vantage.here.table, vantage.here.read_again()
+    unique = tables.read_unique_ids(vantage.here)
+    for mount in tables.mounts:
+        number = mount.mount_id
+        if mount.namespace is None and (
+            mount.unique_id is None
+            or unique.get(number) != mount.unique_id
+            or old.by_mount_id(number) != fresh.by_mount_id(number)
+        ):
+            return False
+    return True
 
 
 def _module_parameters() -> dict[bytes, bytes]:
@@ -116,25 +149,3 @@ def _host() -> model.Host:
 def _namespace(vantage: Vantage) -> model.Namespace | None:
     inode = vantage.here.inode
     return None if inode is None else model.Namespace(inode=inode, unique_id=vantage.here.table.namespace_id)
-
-
-class _Watch:
-    """Tells whether mounts that an image speaks of changed since its mount table was read."""
-
-    def __init__(self, vantage: Vantage) -> None:
-        self.vantage = vantage
-
-    def __enter__(self) -> _Watch:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.vantage.close()
-
-    def changed(self, result: DumpResult) -> bool:
-        """True where a mount of the image is not in a fresh table as it was."""
-        if not self.vantage.here.changed():
-            return False
-        fresh = self.vantage.here.read_again()
-        old = self.vantage.here.table
-        wanted = {mount.mount_id for mount in result.image.mounts if mount.namespace is None}
-        return any(old.by_mount_id(number) != fresh.by_mount_id(number) for number in wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..discover.evidence import unchecked
 from ..discover.filesystems import WITHOUT_GENERATION
 from ..discover.options import effective
 from ..errors import text
@@ -26,6 +27,10 @@ _SB_RDONLY = 1
 _REACHED = ("located", "covered", "elsewhere")
 
 
+_SOURCE: dict[str, Any] = model.Source(declared=None, state="unknown", assurance="none").__dict__
+"""A source of which nothing is known, to be filled in."""
+
+
 class Explanation(Record):
     """Per source of an overlay (image ids and names): what each rung said, and why the judge decided so."""
 
@@ -42,87 +47,91 @@ class Builder:
         self.tables = tables
         self.locator = locator
         self.module_defaults = module_defaults
-        self._accounts: list[tuple[str, Account]] = []
-        self._sources: dict[tuple[object, ...], model.Source] = {}
         self.complete = True
-        self._mounters: dict[tuple[int, int], model.Mounter] = {}
-        self._options: dict[tuple[tuple[bytes, bytes | None, Basis], ...], tuple[model.MountOption, ...]] = {}
+        self._accounts: list[tuple[str, Account]] = []  # they keep the verdicts, whose ids are keys here
+        self._sources: dict[int, model.Source] = {}
+        self._mounters: dict[tuple[object, ...], model.Mounter] = {}
+        self._options: dict[tuple[object, ...], tuple[model.MountOption, ...]] = {}
+        self._flags: dict[tuple[object, ...], tuple[str, ...]] = {}
 
     def overlay(self, account: Account, name: str) -> model.Overlay:
-        """The entry of one overlay."""
+        """The entry of one overlay; sources that it shares with others are the very same entries."""
+        self._accounts.append((name, account))
         filesystem = self.tables.overlay(account)
         mounts = tuple([self.tables.mount(mount, filesystem) for mount in account.mounts])
-        layers: list[model.Layer] = []
-        work = None
-        for verdict in account.verdicts:
-            source = self._source(verdict)
-            if isinstance(source, model.Layer):
-                layers.append(source)
-            else:
-                work = source
-        self._accounts.append((name, account))
-        return model.Overlay(
-            id=name,
-            filesystem=filesystem,
-            mounts=mounts,
-            options=self._effective(account),
-            security_options=tuple(
-                [model.MountOption(name=text(key), value=value, basis="shown") for key, value in account.shown.security]
-            ),
-            superblock_flags=_flags(account),
-            shown_options=account.super_options,
-            mounter=None if account.facts is None else self._mounter(account.facts),
-            layers=tuple(layers),
-            work=work,
+        known = self._sources
+        layers: list[Any] = [known.get(id(verdict)) or self._source(verdict) for verdict in account.verdicts]
+        work = layers.pop() if account.verdicts and account.verdicts[-1].slot.role == "work" else None
+        security = account.shown.security
+        return unchecked(
+            model.Overlay,
+            {
+                "id": name,
+                "filesystem": filesystem,
+                "requires": (),
+                "mounts": mounts,
+                "options": self._effective(account),
+                "security_options": tuple([_option(key, value, "shown") for key, value in security]),
+                "superblock_flags": self._superblock_flags(account),
+                "shown_options": account.super_options,
+                "mounter": None if account.facts is None else self._mounter(account.facts),
+                "layers": tuple(layers),
+                "work": work,
+            },
         )
 
     def _effective(self, account: Account) -> tuple[model.MountOption, ...]:
-        # Held options are complete: what is off there, or not in this kernel, has no default to be stated.
-        known = self.module_defaults if account.held is None else {}
-        acting = tuple(effective(account.shown, known, account.held))
-        options = self._options.get(acting)
+        held = account.held
+        key = (account.shown.own, id(held))
+        options = self._options.get(key)
         if options is None:
-            made = [model.MountOption(name=text(key), value=value, basis=basis) for key, value, basis in acting]
-            options = self._options[acting] = tuple(made)
+            # Held options are complete: what is off there, or not in this kernel, has no default to be stated.
+            acting = effective(account.shown, self.module_defaults if held is None else {}, held)
+            made = [
+                _option(*option) for option in acting if _is_utf8(option[0])
+            ]  # else it stays in shown_options alone
+            options = self._options[key] = tuple(made)
         return options
 
+    def _superblock_flags(self, account: Account) -> tuple[str, ...]:
+        key = account.shown.flags, account.facts and account.facts.superblock_flags
+        flags = self._flags.get(key)
+        if flags is None:
+            flags = self._flags[key] = _flags(account)
+        return flags
+
     def _mounter(self, facts: OverlayFacts) -> model.Mounter:
-        key = id(facts.creator), id(facts.user_namespace)  # one object for all that share it
+        who, owner = facts.creator, facts.user_namespace
+        key = (who.uid, who.gid, who.fsuid, who.fsgid, who.groups, who.cap_effective, owner.inum, owner.level)
         mounter = self._mounters.get(key)
         if mounter is None:
             mounter = self._mounters[key] = _mounter(facts)
         return mounter
 
     def _source(self, verdict: Verdict) -> model.Source:
-        """The entry of a source; the very same for overlays that share it."""
-        slot = verdict.slot
-        # Directories of introspection are one object each for a whole dump, and tell all; others are not shared.
-        key = (id(verdict.directory), slot.role, slot.declared, verdict.idmap) if verdict.idmap_known else None
-        source = None if key is None else self._sources.get(key)
-        if source is None:
-            fields = self._fields(verdict)
-            role: Any = slot.role
-            source = model.Source(**fields) if role == "work" else model.Layer(role=role, **fields)
-            if key is not None:
-                self._sources[key] = source
-        if source.state not in _REACHED:
-            self.complete = False
-        return source
-
-    def _fields(self, verdict: Verdict) -> dict[str, Any]:
-        slot = verdict.slot
-        if verdict.directory is None:
+        """The entry of a source, made."""
+        slot, directory = verdict.slot, verdict.directory
+        if directory is None:
             fields = self._falling_short(verdict, verdict.candidate, None)
         elif verdict.assurance == "proved":
-            fields = self._proved(verdict, self.locator.locate(verdict.directory))
+            fields = self._proved(verdict, self.locator.locate(directory))
         else:
-            fields = self._falling_short(verdict, self.locator.guess(verdict.directory), verdict.directory)
+            fields = self._falling_short(verdict, self.locator.guess(directory), directory)
         fields["declared"] = slot.declared
         fields["assurance"] = verdict.assurance
-        if slot.role != "work" and verdict.idmap is not None:
-            fields["idmap"] = _layer_idmap(verdict.idmap)
-        fields["missing"] = _missing_of_source(verdict)
-        return fields
+        if slot.declared is None or not verdict.idmap_known:
+            fields["missing"] = _missing_of_source(verdict)
+        source: model.Source
+        if slot.role == "work":
+            source = unchecked(model.Source, {**_SOURCE, **fields})
+        else:
+            if verdict.idmap is not None:
+                fields["idmap"] = _layer_idmap(verdict.idmap)
+            source = unchecked(model.Layer, {**_SOURCE, **fields, "role": slot.role})
+        if source.state not in _REACHED:
+            self.complete = False
+        self._sources[id(verdict)] = source
+        return source
 
     def explanations(self) -> tuple[Explanation, ...]:
         """For every source what each rung said of it, where it was found, and why the judge decided so."""
@@ -134,7 +143,7 @@ class Builder:
         said = tuple(account.findings.said.get(verdict.slot.name, ()))
         if verdict.directory is not None and verdict.assurance == "proved":
             said += (("location", self.locator.locate(verdict.directory).said),)
-        return Explanation(overlay, verdict.slot.name, said, verdict.why)
+        return Explanation(overlay, verdict.slot.name, said, verdict.explained())
 
     def _proved(self, verdict: Verdict, located: Located) -> dict[str, Any]:
         directory = located.directory
@@ -159,28 +168,23 @@ class Builder:
 
     def _identity(self, directory: Directory, spot: Spot | None) -> model.Identity:
         handle = directory.handle
-        return model.Identity(
-            filesystem=self.tables.filesystem(directory, spot),
-            inode=directory.inode,
-            generation=directory.generation,
-            subvolume=directory.subvolume,
-            handle=None
-            if handle is None
-            else model.Handle(
-                type=handle.type, bytes=handle.data, made_by="producer" if directory.handle_made else "kernel"
-            ),
-            missing=_missing_of_identity(directory),
-        )
+        made = None
+        if handle is not None:
+            made_by = "producer" if directory.handle_made else "kernel"
+            made = unchecked(model.Handle, {"type": handle.type, "bytes": handle.data, "made_by": made_by})
+        fields = {"filesystem": self.tables.filesystem(directory, spot), "inode": directory.inode}
+        fields |= {"generation": directory.generation, "subvolume": directory.subvolume, "handle": made}
+        return unchecked(model.Identity, {**fields, "missing": _missing_of_identity(directory)})
 
     def _place(self, spot: Spot, directory: Directory | None) -> model.Place:
         if spot.process is not None:
             pid, start, through = spot.process
             return model.Place(process=model.Process(pid=pid, start_time=start, through=through), path=spot.path)
         assert spot.mount is not None
-        if directory is None:
-            return model.Place(mount=self.tables.mount(spot.mount, self.tables.of_mount(spot.mount)), path=spot.path)
-        filesystem = self.tables.filesystem(directory, spot)
-        return model.Place(mount=self.tables.mount(spot.mount, filesystem, spot.namespace), path=spot.path)
+        tables = self.tables
+        filesystem = tables.filesystem(directory, spot) if directory else tables.of_mount(spot.mount)
+        mount = self.tables.mount(spot.mount, filesystem, spot.namespace)
+        return unchecked(model.Place, {"mount": mount, "process": None, "path": spot.path})
 
 
 def _missing_of_source(verdict: Verdict) -> tuple[tuple[str, str], ...]:
@@ -191,6 +195,8 @@ def _missing_of_source(verdict: Verdict) -> tuple[tuple[str, str], ...]:
 
 
 def _missing_of_identity(directory: Directory) -> tuple[tuple[str, str], ...]:
+    if directory.handle is not None and directory.generation is not None and directory.fs_type != "btrfs":
+        return ()
     missing = []
     if directory.generation is None and directory.fs_type not in WITHOUT_GENERATION:
         missing.append(("generation", "the file system does not let it be read"))
@@ -199,6 +205,18 @@ def _missing_of_identity(directory: Directory) -> tuple[tuple[str, str], ...]:
     if directory.handle is None and not directory.handle_none:
         missing.append(("handle", "the directory could not be opened to ask for it"))
     return tuple(missing)
+
+
+def _option(name: bytes, value: bytes | None, basis: Basis) -> model.MountOption:
+    return model.MountOption(name=name.decode(), value=value, basis=basis)
+
+
+def _is_utf8(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _layer_idmap(maps: IdMaps | None) -> model.LayerIdmap | None:

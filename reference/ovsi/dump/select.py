@@ -67,7 +67,7 @@ def select(vantage: Vantage, selector: Selector, unique_ids: dict[int, int]) -> 
         kind = text(mount.fs_type)
         raise Refusal("not-an-overlay", f"the mount {subject} is a {kind}, not an overlay", subject)
     others = [one for one in table.by_device(mount.device) if one is not mount]
-    return {mount.device: [mount, *sorted(others, key=lambda one: one.mount_id)]}
+    return {mount.device: [mount, *sorted(others, key=_mount_id)]}
 
 
 def _all(table: MountTable, vantage: Vantage) -> dict[str, list[Mount]]:
@@ -79,8 +79,12 @@ def _all(table: MountTable, vantage: Vantage) -> dict[str, list[Mount]]:
         raise Refusal("no-overlay", f"the mount namespace of {vantage.subject} holds no overlay", vantage.subject)
     for mounts in found.values():
         if len(mounts) > 1:
-            mounts.sort(key=lambda one: one.mount_id)
-    return found
+            mounts.sort(key=_mount_id)
+    return dict(sorted(found.items(), key=lambda one: one[1][0].mount_id))
+
+
+def _mount_id(mount: Mount) -> int:
+    return mount.mount_id
 
 
 def _at(vantage: Vantage, path: bytes) -> Mount | None:

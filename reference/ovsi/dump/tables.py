@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..discover.evidence import Directory, Spot
+from ..discover.evidence import Directory, Spot, unchecked
 from ..errors import text
 from ..identity import stability_of
 from ..image import model
@@ -14,12 +14,16 @@ from ..linux.statmount import unique_ids
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..discover.ladder import Account, Ladder
     from ..discover.vantage import MountNamespace, Vantage
     from ..linux.mountinfo import Mount
 
+_MOUNT: dict[str, Any] = model.Mount(id="", filesystem="", mount_id=0, root=None, mount_point=b"/").__dict__
+"""A mount of which nothing is known, to be filled in."""
+_ROOT_GONE = "its root directory was removed"
 _NO_UUID = "this kernel does not tell it without introspection"
-_NOT_ASKED = "an overlay's UUID was not read"
 
 
 class Tables:
@@ -38,10 +42,11 @@ class Tables:
     def unique_ids(self, space: MountNamespace) -> dict[int, int]:
         """Mount ID to 64-bit ID in a namespace, as far as the kernel tells."""
         if space.inode not in self._unique:
-            self._unique[space.inode] = self._read_unique_ids(space)
+            self._unique[space.inode] = self.read_unique_ids(space)
         return self._unique[space.inode]
 
-    def _read_unique_ids(self, space: MountNamespace) -> dict[int, int]:
+    def read_unique_ids(self, space: MountNamespace) -> dict[int, int]:
+        """The same, as it is now."""
         number = space.table.namespace_id
         if number is None:
             if space.inode is None or space.inode != os.stat("/proc/self/ns/mnt").st_ino:
@@ -58,9 +63,9 @@ class Tables:
         if known is not None:
             return known
         source = account.mounts[0].source if account.mounts else None
-        uuid = getattr(account.facts, "uuid", None)
-        missing = () if account.facts is not None and uuid is not None else (("uuid", _NOT_ASKED),)
-        return self._add_filesystem("overlay", account.device, _uuid(uuid), source, missing)
+        if account.facts is None:
+            return self._add_filesystem("overlay", account.device, None, source, (("uuid", _NO_UUID),))
+        return self._add_filesystem("overlay", account.device, _uuid(account.facts.uuid), source, ())
 
     def filesystem(self, directory: Directory, spot: Spot | None) -> str:
         """The id of the file system that a directory is on."""
@@ -71,7 +76,7 @@ class Tables:
         missing: tuple[tuple[str, str], ...] = ()
         if directory.uuid is not None:
             uuid = _uuid(directory.uuid)
-        elif self.ladder.kernel.unavailable is not None:
+        elif directory.fs_type != "squashfs":  # which has none
             uuid = self._ask_uuid(directory, spot)
             missing = () if uuid else (("uuid", _NO_UUID),)
         mounts = self.vantage.here.table.by_device(directory.device)
@@ -105,17 +110,9 @@ class Tables:
         self, fs_type: str, device: str, uuid: str | None, source: bytes | None, missing: tuple[tuple[str, str], ...]
     ) -> str:
         name = self._filesystem_ids[device] = f"fs{len(self.filesystems)}"
-        self.filesystems.append(
-            model.Filesystem(
-                id=name,
-                type=fs_type,
-                device=device,
-                uuid=uuid,
-                source=source,
-                stability=stability_of(fs_type),
-                missing=missing,
-            )
-        )
+        fields = {"id": name, "type": fs_type, "device": device, "uuid": uuid, "source": source}
+        stability = stability_of(fs_type)
+        self.filesystems.append(unchecked(model.Filesystem, {**fields, "stability": stability, "missing": missing}))
         return name
 
     def mount(self, mount: Mount, filesystem: str, namespace: tuple[int, int | None] | None = None) -> str:
@@ -126,18 +123,23 @@ class Tables:
             return known
         name = self._mount_ids[key] = f"m{len(self.mounts)}"
         self.mounts.append(
-            model.Mount(
-                id=name,
-                filesystem=filesystem,
-                mount_id=mount.mount_id,
-                unique_id=self._unique_id(mount, namespace),
-                parent_id=mount.parent_id,
-                root=mount.root,
-                mount_point=mount.mount_point,
-                source=mount.source,
-                attributes=self._words(mount.attributes),
-                propagation=_propagation(mount),
-                namespace=model.Namespace(inode=namespace[0], unique_id=namespace[1]) if namespace else None,
+            unchecked(
+                model.Mount,
+                {
+                    **_MOUNT,
+                    "id": name,
+                    "filesystem": filesystem,
+                    "mount_id": mount.mount_id,
+                    "unique_id": self._unique_id(mount, namespace),
+                    "parent_id": mount.parent_id,
+                    "root": None if mount.root_deleted else mount.root,
+                    "mount_point": mount.mount_point,
+                    "source": mount.source,
+                    "attributes": self._words(mount.attributes),
+                    "propagation": _propagation(mount),
+                    "namespace": model.Namespace(inode=namespace[0], unique_id=namespace[1]) if namespace else None,
+                    "missing": (("root", _ROOT_GONE),) if mount.root_deleted else (),
+                },
             )
         )
         return name

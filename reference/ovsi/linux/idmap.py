@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 from .namespaces import CLONE_NEWUSER, open_namespace, open_process, unshare
-from .syscall import closing
+from .syscall import closing, libc_function
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .namespaces import IdRange
 
+_PR_SET_DUMPABLE = 4
+_MANY = 1 << 20  # more descriptors than a process has
 
-def user_namespace(uid_map: Iterable[IdRange], gid_map: Iterable[IdRange]) -> int:
+_prctl = libc_function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+
+
+def user_namespace(
+    uid_map: Iterable[IdRange], gid_map: Iterable[IdRange], process_of: Callable[[int], int] = open_process
+) -> int:
     """A descriptor of a new user namespace with these maps; `outside` as the caller's user namespace numbers IDs.
 
-    No process stays in it. Raises OSError: EPERM where the caller may not map those IDs, EINVAL for a bad map,
-    ENOSPC where no more user namespaces are allowed.
+    No process stays in it. process_of gives a /proc/PID descriptor, for who is where another /proc is, or none.
+    Raises OSError: EPERM where the caller may not map those IDs, EINVAL for a bad map, ENOSPC where no more user
+    namespaces are allowed.
     """
     ready_read, ready_write = os.pipe()
     done_read, done_write = os.pipe()
@@ -31,7 +40,7 @@ def user_namespace(uid_map: Iterable[IdRange], gid_map: Iterable[IdRange]) -> in
         failure = os.read(ready_read, 4)
         if code := int.from_bytes(failure, "big"):
             raise OSError(code, f"unshare of a user namespace: {os.strerror(code)}")
-        with closing(open_process(child)) as process:
+        with closing(process_of(child)) as process:
             for name, ranges in (("uid_map", uid_map), ("gid_map", gid_map)):
                 _write_map(process, name, ranges)
             return open_namespace(process, "user")
@@ -42,12 +51,19 @@ def user_namespace(uid_map: Iterable[IdRange], gid_map: Iterable[IdRange]) -> in
 
 
 def _hold_namespace(ready: int, done: int, done_write: int) -> None:
-    """What the child does: enter a user namespace, say so, and wait until the parent has it open."""
+    """What the child does: enter a user namespace, say so, and wait until the parent has it open.
+
+    It becomes dumpable, so that /proc lets a parent without rights over all write the maps; whoever may trace it then
+    finds no descriptor of the parent's.
+    """
     code = 0
     try:
-        os.close(done_write)
+        kept = sorted((0, 1, 2, ready, done))
+        for before, after in zip(kept, [*kept[1:], done_write + _MANY], strict=True):
+            os.closerange(before + 1, after)
         try:
             unshare(CLONE_NEWUSER)
+            _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
         except OSError as failure:
             code = failure.errno or 1
         os.write(ready, code.to_bytes(4, "big"))

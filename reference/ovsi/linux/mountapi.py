@@ -63,6 +63,8 @@ _CLOEXEC = 1  # of fsopen, fsmount and fspick alike
 _SET_FLAG, _SET_STRING, _SET_BINARY, _SET_PATH, _SET_PATH_EMPTY, _SET_FD = range(6)
 _CREATE, _RECONFIGURE, _CREATE_EXCL = 6, 7, 8
 _MESSAGE_SIZE = 1 << 16
+_FSCONFIG = common(431)
+_names: dict[bytes | None, str] = {}
 
 
 def fsopen(fs_type: bytes) -> int:
@@ -76,9 +78,10 @@ def fspick(dirfd: int, path: bytes, flags: int = 0) -> int:
 
 
 def _fsconfig(fsfd: int, command: int, key: bytes | None, value: bytes | None = None, auxiliary: int = 0) -> None:
-    name = "fsconfig" if key is None else f"fsconfig {key.decode(errors='backslashreplace')}"
+    if key not in _names:
+        _names[key] = "fsconfig" if key is None else f"fsconfig {key.decode(errors='backslashreplace')}"
     # An interrupted command leaves the context unusable: only setting a parameter may be tried again.
-    syscall(name, common(431), fsfd, command, key and text(key), value, auxiliary, retry=key is not None)
+    syscall(_names[key], _FSCONFIG, fsfd, command, key and text(key), value, auxiliary, retry=key is not None)
 
 
 def set_flag(fsfd: int, key: bytes) -> None:

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ovsi.introspect.introspector  # noqa: F401 - the child of a user namespace may not read the modules
+import ovsi.discover.climb
+import ovsi.discover.search
+import ovsi.introspect.introspector
+import ovsi.introspect.namespace  # noqa: F401 - the child of a user namespace may not read the modules
 import pytest
 from ovsi.linux import mountapi, namespaces
 

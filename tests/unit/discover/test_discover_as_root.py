@@ -6,7 +6,7 @@ import os
 import signal
 
 import pytest
-from ovsi.dump import EVERY_OVERLAY, with_mount_id
+from ovsi.dump import EVERY_OVERLAY, RUNGS, with_mount_id
 from ovsi.errors import Refusal
 from ovsi.linux import mountapi, namespaces
 from ovsi.linux.mounttable import read_mount_table
@@ -64,13 +64,13 @@ def test_without_introspection_handles_prove_upper_and_lowers() -> None:
 
 
 def test_names_alone_prove_nothing() -> None:
-    result = taken(plain(), without=["introspection", "file-identifier", "witness"])
+    result = taken(plain(), without=set(RUNGS) - {"option-string"})
     assert set(states(result).values()) == {"consistent"}
     assert all(one.candidate is not None and one.reason for one in sources(result).values())
 
 
 def test_no_rung_at_all() -> None:
-    result = taken(plain(), without=["introspection", "file-identifier", "witness", "option-string"])
+    result = taken(plain(), without=RUNGS)
     assert set(states(result).values()) == {"none"}
     assert all(one.candidate is None for one in sources(result).values())
 
@@ -175,7 +175,7 @@ def test_relative_names_and_a_decoy_in_a_cwd() -> None:
         result = agreed("/tmp/m")
         assert states(result) == LOCATED
         assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/l0"
-        blind = taken("/tmp/m", without=["introspection", "file-identifier", "witness"])
+        blind = taken("/tmp/m", without=set(RUNGS) - {"option-string"})
         assert all(one.candidate is None for one in sources(blind).values()) or set(states(blind).values()) == {
             "consistent"
         }

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ovsi.discover.evidence import OPENING
 from ovsi.linux import idmap, mountapi
 from ovsi.linux.namespaces import IdRange
 from ovsi.linux.syscall import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, closing
@@ -90,7 +91,11 @@ def test_a_clone_of_the_disk_does_not_deceive() -> None:
     result = agreed(where)
     assert set(states(result).values()) == {"located"}
     assert place_of(result, sources(result)["upper"]) == b"/tmp/s/u"
-    assert "proved" not in {one.assurance for one in sources(taken(where, without=["introspection"])).values()}
+    opened = taken(where, without=["introspection"])
+    assert {one.method for one in sources(opened).values()} == {OPENING, None}
+    assert place_of(opened, sources(opened)["upper"]) == b"/tmp/s/u"
+    blind = taken(where, without=["introspection", OPENING])
+    assert "proved" not in {one.assurance for one in sources(blind).values()}
     unmount(base)
     result = agreed(where)
     assert set(states(result).values()) == {"unmounted"}

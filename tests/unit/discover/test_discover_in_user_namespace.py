@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
+from ovsi.discover.evidence import OPENING
 from ovsi.linux import mountapi
 
 from .stacks import Tree, bind, listing, make, overlay, place_of, sources, states, taken, tmpfs, unmount
@@ -27,7 +28,7 @@ PROVED = {"upper": "located", "lower/0": "located", "lower/1": "located", "work"
 
 
 def test_upper_and_lowers_are_proved_by_witnesses() -> None:
-    result = taken(plain())
+    result = taken(plain(), without=[OPENING])
     assert states(result) == PROVED
     assert not result.complete
     assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {"witness"}
@@ -50,7 +51,7 @@ def test_order_that_does_not_show_is_not_stated() -> None:
     make("/tmp/l1", {"b": "1"})
     make("/tmp/u", {"uf": "u"})
     make("/tmp/w")
-    result = taken(overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"], "/tmp/u", "/tmp/w"))
+    result = taken(overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"], "/tmp/u", "/tmp/w"), without=[OPENING])
     assert states(result) == {
         "upper": "located",
         "lower/0": "consistent",
@@ -64,7 +65,7 @@ def test_a_layer_that_is_empty_is_not_proved() -> None:
     make("/tmp/l1")
     make("/tmp/u", {"uf": "u"})
     make("/tmp/w")
-    result = taken(overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"], "/tmp/u", "/tmp/w"))
+    result = taken(overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"], "/tmp/u", "/tmp/w"), without=[OPENING])
     assert states(result)["lower/1"] == "consistent"
 
 
@@ -100,14 +101,51 @@ def test_two_file_systems() -> None:
     make("/tmp/one/l0", {"a": "0", "d": None})
     make("/tmp/two/u", {"uf": "u"})
     make("/tmp/two/w")
-    result = taken(overlay("/tmp/m", ["/tmp/one/l0"], "/tmp/two/u", "/tmp/two/w"))
+    result = taken(overlay("/tmp/m", ["/tmp/one/l0"], "/tmp/two/u", "/tmp/two/w"), without=[OPENING])
     assert states(result)["lower/0"] == "consistent"
 
 
 def test_a_lower_only_overlay_pins_nothing() -> None:
     make("/tmp/l0", {"a": "0"})
     make("/tmp/l1", {"b": "1"})
-    assert set(states(taken(overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"]))).values()) == {"consistent"}
+    where = overlay("/tmp/m", ["/tmp/l0", "/tmp/l1"])
+    assert set(states(taken(where, without=[OPENING])).values()) == {"consistent"}
+
+
+def test_what_the_kernel_opens_is_proved_in_its_order() -> None:
+    make("/tmp/s/l0", {"a": "0"})
+    make("/tmp/s/l1")
+    make("/tmp/s/l2", {"a": "0"})
+    make("/tmp/s/u")
+    make("/tmp/s/w")
+    where = overlay("/tmp/m", ["/tmp/s/l0", "/tmp/s/l1", "/tmp/s/l2"], "/tmp/s/u", "/tmp/s/w")
+    assert states(taken(where)) == PROVED | {"lower/2": "located"}
+    os.rename("/tmp/s/l0", "/tmp/s/x")
+    os.rename("/tmp/s/l2", "/tmp/s/l0")
+    os.rename("/tmp/s/x", "/tmp/s/l2")
+    found = sources(result := taken(where))
+    places = [place_of(result, found[f"lower/{number}"]) for number in range(3)]
+    assert places == [b"/tmp/s/l2", b"/tmp/s/l1", b"/tmp/s/l0"]
+    assert {found[name].method for name in ("upper", "lower/0", "lower/1", "lower/2")} == {OPENING}
+
+
+def test_a_layer_that_is_not_watched_leaves_the_others_unplaced() -> None:
+    make("/tmp/s/l0", {"a": "0"})
+    make("/tmp/s/l1", {"b": "1"})
+    where = overlay("/tmp/m", ["/tmp/s/l0", "/tmp/s/l1"])
+    os.rename("/tmp/s/l1", "/tmp/s/elsewhere")
+    assert "located" not in states(taken(where)).values()
+
+
+def test_layers_of_an_inner_overlay_are_not_taken_for_those_of_the_outer() -> None:
+    make("/tmp/s/l0", {"a": "0"})
+    make("/tmp/s/in0", {"x": None})
+    make("/tmp/s/in1", {"y": None})
+    overlay("/tmp/inner", ["/tmp/s/in0", "/tmp/s/in1"])
+    where = overlay("/tmp/m", ["/tmp/s/l0", "/tmp/inner/x"])
+    mountapi.umount2(b"/tmp/inner", mountapi.MNT_DETACH)
+    os.rename("/tmp/s/in0/x", "/tmp/inner/x")
+    assert "located" not in states(taken(where)).values()
 
 
 def test_names_that_lead_to_another_source_are_no_candidates() -> None:

@@ -7,8 +7,9 @@ from itertools import permutations
 from hypothesis import given
 from hypothesis import strategies as st
 from ovsi.discover.evidence import Directory, Slot, Spot
+from ovsi.discover.held import held
 from ovsi.discover.hints import Candidate
-from ovsi.discover.judge import Evidence, Shown, combined, held, places, possible, weigh
+from ovsi.discover.judge import Evidence, Shown, combined, places, possible, weigh
 
 
 def brute(count: int, members: list[int], above: set[tuple[int, int]]) -> dict[int, int]:

@@ -1,0 +1,183 @@
+"""The rung of openings: to list an overlay's root, the kernel opens the root of every merged layer, from the top down.
+
+Watched by fanotify(7), each of the candidates tells of that with its file handle and with this process's own ID, so
+that nothing else can have caused it: which directory, and which place in the order. No privilege is needed but to lay
+overlays on the overlay, which are never attached: that tells whether a layer is itself on an overlay, whose own layers
+would be opened as well. Data-only layers and the work directory are not opened.
+
+To look at entries of a merged directory may write. The kernel opens all layers before it comes to the first entry, and
+no room is given for any: that one is `.`, or one that the lowest layer alone holds (ovl_dir_read_merged,
+ovl_iterate_merged in fs/overlayfs/readdir.c), so that nothing is written.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from ..linux import mountapi
+from ..linux.fanotify import OpenWatch, begin_listing
+from ..linux.files import fstatfs
+from ..linux.syscall import closing
+from .evidence import OPENING
+from .filesystems import shortcoming
+from .judge import Evidence, Shown, key, nothing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..linux.fanotify import Opening
+    from .evidence import Slot
+    from .hints import Candidate, Hints
+    from .merged import Merged
+    from .vantage import Vantage
+
+_HIGHEST = 8
+_HOW = "the kernel opened it to {} the overlay's root"
+
+
+class Openings:
+    """The rung, for one overlay at a time."""
+
+    def __init__(self, vantage: Vantage, hints: Hints) -> None:
+        self.vantage = vantage
+        self.hints = hints
+
+    def see(self, merged: Merged, slots: list[Slot], readings: list[dict[str, Candidate]]) -> Evidence:
+        """Which candidates the kernel opens, and in which order."""
+        candidates = {key(one.directory): one for reading in readings for one in reading.values()}
+        if not candidates:
+            return nothing("there are no candidates to watch")
+        if not _none_is_on_an_overlay(merged):
+            return nothing("it can't be shown that none of its layers is itself on an overlay")
+        try:
+            watch = OpenWatch()
+        except OSError as failure:
+            return nothing(f"openings can't be watched: {failure.strerror}")
+        found = _Watched(watch)
+        try:
+            for one in candidates.values():
+                self._add(found, one)
+            return _seen(merged, found, sum(slot.role == "lower" for slot in slots))
+        except OSError as failure:
+            return nothing(f"the overlay's root can't be listed: {failure.strerror}")
+        finally:
+            found.close()
+
+    def _add(self, found: _Watched, one: Candidate) -> None:
+        assert one.spot.mount is not None
+        try:
+            fd = self.vantage.here.open(one.spot.mount.mount_point.rstrip(b"/") + one.spot.path)
+        except OSError:
+            return
+        try:
+            again = self.hints.describe(fd, one.how)
+            if (
+                again is not None
+                and shortcoming(again.directory) is None
+                and key(again.directory) == key(one.directory)
+            ):
+                found.add(fd, again)
+                return
+        except OSError:
+            pass  # its file system tells no openings: it stays unseen
+        os.close(fd)
+
+
+class _Watched:
+    """Directories under watch by what an event says of them; those that say the same as another are ambiguous."""
+
+    def __init__(self, watch: OpenWatch) -> None:
+        self.watch = watch
+        self._known: dict[tuple[object, ...], Candidate | None] = {}
+        self._fds: list[int] = []
+
+    def close(self) -> None:
+        self.watch.close()
+        for fd in self._fds:
+            os.close(fd)
+
+    def add(self, fd: int, one: Candidate) -> None:
+        handle = one.directory.handle
+        if handle is None:
+            raise OSError("no handle")
+        name = (fstatfs(fd).fsid, handle.type, handle.data)
+        self.watch.add(fd)
+        self._fds.append(fd)
+        self._known[name] = None if name in self._known else one
+
+    def opened(self) -> list[Candidate] | None:
+        """What this process opened since the last time; None where that is not known for sure."""
+        events = self.watch.take()
+        if events is None:
+            return None
+        found = [self._known.get(_name(event)) for event in events if event.own]
+        return None if None in found else [one for one in found if one is not None]
+
+
+def _name(event: Opening) -> tuple[object, ...]:
+    return event.fsid, event.handle.type, event.handle.data
+
+
+def _seen(merged: Merged, found: _Watched, count: int) -> Evidence:
+    found.opened()
+    with closing(os.open(f"/proc/self/fd/{merged.fd}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
+        top = found.opened()
+        if top is None or len(top) != 1:
+            return nothing("no candidate is the directory that the kernel opens for the overlay's root")
+        exact = {}
+        if merged.with_upper:
+            exact["upper"] = Shown(top[0].directory, OPENING, _HOW.format("open"))
+        begin_listing(root)
+    listed = found.opened()
+    if not listed or listed[0] is not top[0]:
+        return Evidence(exact, {}, {"": "the kernel had no need to open the layers for a listing"})
+    lowers = listed[1:] if merged.with_upper else listed
+    if len(lowers) != count or len({key(one.directory) for one in listed}) != len(listed):
+        return Evidence(exact, {}, {"": f"{len(lowers)} of {count} lower layers were seen being opened"})
+    exact |= {f"lower/{index}": Shown(one.directory, OPENING, _HOW.format("list")) for index, one in enumerate(lowers)}
+    return Evidence(exact, {}, {"": "not opened for a listing"} | {name: one.how for name, one in exact.items()})
+
+
+def _none_is_on_an_overlay(merged: Merged) -> bool:
+    """Whether as many overlays can be laid on this one as on one that is made of plain directories.
+
+    File systems are stacked only so high (FILESYSTEM_MAX_STACK_DEPTH), and this tells how high this one stands.
+    """
+    fds: list[int] = []
+    try:
+        empty = _tmpfs(fds)
+        plain = _overlay(_tmpfs(fds), empty, fds)
+        return (most := _height(plain, empty, fds)) > 0 and _height(merged.fd, empty, fds) == most
+    except OSError:
+        return False
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _height(base: int, empty: int, fds: list[int]) -> int:
+    """How many overlays can be made one upon the other on a directory; none of them is attached anywhere."""
+    for height in range(_HIGHEST):
+        try:
+            base = _overlay(base, empty, fds)
+        except OSError as failure:
+            if failure.errno != errno.EINVAL:
+                raise
+            return height
+    return 0
+
+
+def _tmpfs(fds: list[int]) -> int:
+    fds.append(mountapi.fsopen(b"tmpfs"))
+    mountapi.create(fds[-1])
+    fds.append(mountapi.fsmount(fds[-1]))
+    return fds[-1]
+
+
+def _overlay(upon: int, empty: int, fds: list[int]) -> int:
+    """A detached overlay without an upper, so that nothing is written."""
+    fds.append(mountapi.fsopen(b"overlay"))
+    mountapi.set_string(fds[-1], b"lowerdir", b"/proc/self/fd/%d:/proc/self/fd/%d" % (upon, empty))
+    mountapi.create(fds[-1])
+    fds.append(mountapi.fsmount(fds[-1]))
+    return fds[-1]

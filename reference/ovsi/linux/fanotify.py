@@ -1,0 +1,92 @@
+"""fanotify(7), as far as an ordinary user may use it: who opens a directory, told by its file handle (Linux 5.13)."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+
+from ..record import Record
+from .handles import FileHandle
+from .syscall import libc_function
+
+_CLOEXEC, _NONBLOCK, _REPORT_FID = 0x01, 0x02, 0x200
+_MARK_ADD, _MARK_ONLYDIR = 0x01, 0x08
+_OPEN, _ONDIR = 0x20, 0x4000_0000
+_AT_FDCWD = -100
+_READ_SIZE = 1 << 16
+
+_EVENT = struct.Struct("=IBBHQii")  # struct fanotify_event_metadata
+_INFO = struct.Struct("=BBH8sIi")  # struct fanotify_event_info_fid, with the head of its struct file_handle
+_OVERFLOW = 0x4000
+_INFO_FID = 1
+
+_init = libc_function("fanotify_init", ctypes.c_uint, ctypes.c_uint)
+_mark = libc_function("fanotify_mark", ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p)
+
+
+class Opening(Record):
+    """A directory was opened: its file system's f_fsid and its handle, and whether by this very process."""
+
+    fsid: bytes
+    handle: FileHandle
+    own: bool
+
+
+class OpenWatch:
+    """Watches directories for being opened. Close it.
+
+    Raises OSError: ENOSYS or EINVAL where this kernel does not serve, EPERM where the caller may not, EMFILE.
+    """
+
+    def __init__(self) -> None:
+        self.fd = _init(_CLOEXEC | _NONBLOCK | _REPORT_FID, os.O_RDONLY)
+
+    def close(self) -> None:
+        """Let go of all marks."""
+        os.close(self.fd)
+
+    def add(self, fd: int) -> None:
+        """Watch the directory that `fd` (O_PATH is enough) is open on.
+
+        Raises OSError: ENODEV, EOPNOTSUPP, EXDEV where its file system gives no handle or no ID, ENOSPC beyond a limit.
+        """
+        mask = _OPEN | _ONDIR
+        _mark(self.fd, _MARK_ADD | _MARK_ONLYDIR, mask, _AT_FDCWD, b"/proc/self/fd/%d" % fd)
+
+    def take(self) -> list[Opening] | None:
+        """What was opened since the last time, in order; None where events were lost or are of another form."""
+        found: list[Opening] = []
+        while True:
+            try:
+                data = os.read(self.fd, _READ_SIZE)
+            except BlockingIOError:
+                return found
+            at = 0
+            while at < len(data):
+                length, _version, _reserved, head, mask, _fd, pid = _EVENT.unpack_from(data, at)
+                if mask & _OVERFLOW or length < head + _INFO.size:
+                    return None
+                kind, _pad, _length, fsid, size, handle_type = _INFO.unpack_from(data, at + head)
+                if kind != _INFO_FID:
+                    return None
+                begin = at + head + _INFO.size
+                handle = FileHandle(handle_type, data[begin : begin + size])
+                found.append(Opening(fsid, handle, pid == os.getpid()))
+                at += length
+
+
+_getdents64 = libc_function("getdents64", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
+
+
+def begin_listing(fd: int) -> None:
+    """Let the kernel begin to list a directory, with no room for the first entry.
+
+    Raises OSError: ENOSYS with a C library that does not have the call.
+    """
+    try:
+        _getdents64(fd, ctypes.create_string_buffer(8), 1)
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:
+            raise
