@@ -3,6 +3,7 @@
 from .harness.plugin import (
     implementation,
     observed,
+    peer,
     pytest_addoption,
     pytest_collection_modifyitems,
     pytest_configure,
@@ -17,6 +18,7 @@ from .harness.plugin import (
 __all__ = [
     "implementation",
     "observed",
+    "peer",
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",

@@ -4,14 +4,17 @@ from collections.abc import Callable
 
 import pytest
 
-from .harness import describe
-from .harness.cases import Case, every, over
-from .harness.imagecheck import parse
-from .harness.implementation import Outcome
-from .harness.judge import complete, faithful, sound, trace
+from .harness import describe, errands
+from .harness.cases import Case, at, every, over
+from .harness.imagecheck import parse, read
+from .harness.implementation import Implementation, Outcome
+from .harness.judge import complete, faithful, sound, trace, words
 from .harness.observation import Observation
+from .harness.scene import Scene
+from .harness.stack import Vantage
 from .harness.verdict import Errored, Finding, require
 from .stacks import ALL
+from .stacks.core import PLAIN
 
 Observe = Callable[[Case], Observation]
 every_stack = over("dumper", every(ALL))
@@ -21,14 +24,13 @@ def shown(seen: Observation) -> str:
     return describe.text(seen.stack, seen.truth)
 
 
-@pytest.mark.requirement("OVSI-DUMP-001", "OVSI-CLI-004", "OVSI-CLI-007", "OVSI-CLI-008")
+@pytest.mark.requirement("OVSI-DUMP-001", "OVSI-CLI-004", "OVSI-CLI-007", "OVSI-CLI-008", *words.IDS)
 @every_stack
 def test_answer(case: Case, observed: Observe) -> None:
-    """An image, valid, and an exit that says whether it is complete."""
+    """An image, valid, in the words of this version, and an exit that says whether it is complete."""
     seen = observed(case)
-    require(
-        (Finding("OVSI-DUMP-001", "image", "no fault", fault) for fault in seen.first.faults if seen.image), shown(seen)
-    )
+    faults = (Finding("OVSI-DUMP-001", "image", "no fault", fault) for fault in seen.first.faults if seen.image)
+    require([*faults, *words.judge(seen)], shown(seen))
     sources = [s for overlay in seen.image["overlays"] for s in (*overlay["layers"], overlay.get("work")) if s]
     whole = all(s["assurance"] == "proved" and s["state"] in ("located", "covered", "elsewhere") for s in sources)
     outcome = seen.first.answer.outcome
@@ -60,7 +62,7 @@ def test_faithful(case: Case, observed: Observe) -> None:
 def test_complete(case: Case, observed: Observe, record_property: Callable[[str, object], None]) -> None:
     """What is provable from this vantage is proved."""
     seen = observed(case)
-    record_property("proved", (len(complete.proved(seen)), len(seen.truth.sources)))
+    record_property("proved", (len(complete.proved(seen)), len(seen.truth.everything)))
     require(complete.judge(seen), shown(seen))
 
 
@@ -85,3 +87,22 @@ def test_same_twice(case: Case, observed: Observe) -> None:
         second = second.replace(stamp[1].encode(), stamp[0].encode(), 1)
     if first != second:
         require([Finding("OVSI-EQV-001", "a second dump", "the same bytes", "other bytes")], shown(seen))
+
+
+@pytest.mark.requirement("OVSI-DUMP-029", "OVSI-DUMP-021", "OVSI-DUMP-001")
+@at("dumper")
+def test_mount_whose_root_was_removed(implementation: Implementation, vantage: Vantage) -> None:
+    """It is a mount still, and its root has no name: the one that it had may be another's."""
+    with Scene(implementation, PLAIN, vantage) as scene:
+        scene.sandbox.do(errands.remove_root_of_a_mount, PLAIN.target, b"/m/fresh")
+        number = next(mount.id for mount in scene.table() if mount.point == b"/m/fresh")
+        answer = scene.dump(scene.path(b"image"))
+        image, faults = read(scene.read(b"image") or b"")
+        if image is None:
+            require([Finding("OVSI-DUMP-001", "dump", "an image", str(answer))])
+        found = [mount for mount in (image or {})["mounts"] if mount["mountId"] == number]
+        if not found:
+            require([Finding("OVSI-DUMP-021", f"mount {number}", "listed", "it is not")], describe.text(PLAIN))
+        if found[0]["root"] is not None:
+            require([Finding("OVSI-DUMP-029", "root", "null", str(found[0]["root"]))], describe.text(PLAIN))
+        require(Finding("OVSI-DUMP-001", "image", "no fault", fault) for fault in faults)

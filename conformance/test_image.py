@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from .harness.implementation import Implementation, Outcome
+from .harness.judge import refused
 from .harness.vectors import Vector, load
 from .harness.verdict import Finding, require
 
 
 def _parameter(vector: Vector) -> Any:
     marks = [
-        pytest.mark.requirement(*vector.requirements, "OVSI-CLI-003"),
+        pytest.mark.requirement(*vector.requirements, "OVSI-CLI-003", "OVSI-SEC-004", "OVSI-REG-002"),
         pytest.mark.claim("image", "core", "inside"),
     ]
     return pytest.param(vector, id=vector.name, marks=marks)
@@ -35,7 +36,10 @@ def test_vector(vector: Vector, implementation: Implementation, directory: Path)
     file.unlink()
     first, subject = vector.requirements[0], f"{vector.name}: {vector.title}"
     if answer.outcome is Outcome.CRASHED:
-        require([Finding("OVSI-CLI-004", subject, vector.expect, str(answer))])
+        within = not {"OVSI-IMG-007", "OVSI-IMG-008"} & set(vector.requirements) or vector.expect == "valid"
+        broken = ("OVSI-CLI-004", "OVSI-SEC-004") if within else ("OVSI-CLI-004",)
+        require(Finding(requirement, subject, vector.expect, str(answer)) for requirement in broken)
+    require(refused.error(answer))
     if vector.expect == "valid" and answer.outcome is not Outcome.DONE:
         require(
             [

@@ -8,24 +8,18 @@ import pytest
 
 from .harness import describe, errands, files
 from .harness.cases import Case, at, every, over
-from .harness.imagecheck import Json, sources
 from .harness.images import unproved
 from .harness.implementation import Implementation, Outcome
 from .harness.judge import refused, restored
-from .harness.restoration import Restoration, attempt, restore
+from .harness.restoration import Ready, Restoration, attempt, restore
 from .harness.scene import RESTORED, Scene
 from .harness.stack import Stack, Vantage
 from .harness.verdict import Finding, require
 from .stacks import ALL
-from .stacks.core import STORE, plain
-from .stacks.parts import lower, upper, work
+from .stacks.core import APART, PLAIN
 
 every_vantage = at("restorer")
-PLAIN = plain("to-be-restored", count=2)
 OTHER_BOOT = "00000000-0000-4000-8000-000000000000"
-APART = Stack(
-    "on-a-file-system-of-its-own", "core", (upper(b"/a/u"), lower(b"/a/l")), work(b"/a/w"), filesystems=(STORE,)
-)
 
 
 @pytest.mark.requirement(*restored.IDS)
@@ -48,37 +42,19 @@ def test_covered(case: Case, implementation: Implementation) -> None:
         require(refused.judge(seen, "OVSI-REST-001", "not-found", "identity"), built)
 
 
+@pytest.mark.requirement("OVSI-REST-001", "OVSI-REST-007", *refused.IDS)
+@over("restorer", [case for case in every(ALL) if case.stack.lost])
+def test_lost(case: Case, implementation: Implementation) -> None:
+    """A source is gone for good, or nothing mounts its file system any more; what bears its name is not it."""
+    seen = restore(implementation, case.stack, case.vantage)
+    require(refused.judge(seen, "OVSI-REST-007", "not-found", "identity"), describe.text(seen.stack, seen.truth))
+
+
 # Refusals
 
 
-def unmounted(implementation: Implementation, vantage: Vantage, stack: Stack = PLAIN) -> "_Ready":
-    return _Ready(implementation, stack, vantage)
-
-
-class _Ready(Scene):
-    """A scene whose overlay is unmounted, and the image of it."""
-
-    document: Json
-
-    def __enter__(self) -> "_Ready":
-        super().__enter__()
-        self.document = self.image()
-        self.unmount()
-        return self
-
-    def layer(self, label: str) -> Json:
-        """A source of the image, to be changed in place."""
-        overlay = self.document["overlays"][0]
-        return dict(sources(overlay))[label]
-
-    def attempt(self, *more: bytes, maps: tuple[bytes, ...] = ()) -> Restoration:
-        return attempt(self, self.document, *more, maps=maps)
-
-    @property
-    def store(self) -> bytes:
-        """The image's id of the file system that bears the sources."""
-        name: str = self.layer("upper")["identity"]["filesystem"]
-        return name.encode()
+def unmounted(implementation: Implementation, vantage: Vantage, stack: Stack = PLAIN) -> Ready:
+    return Ready(implementation, stack, vantage)
 
 
 @pytest.mark.requirement("OVSI-ID-006", "OVSI-REST-001", "OVSI-REST-002", *refused.IDS)
@@ -147,7 +123,7 @@ def test_another_boot_accepted(implementation: Implementation, vantage: Vantage)
         for filesystem in scene.document["filesystems"]:
             filesystem["device"] = f"7:{filesystem['device'].split(':')[1]}"
         seen = scene.attempt(b"--accept", b"changed-identity", maps=(scene.store + b"=/store",))
-        require([*restored.judge(seen), *accepted(seen, "changed-identity")], describe.text(scene.stack))
+        require([*restored.judge(seen), *restored.accepted(seen, "changed-identity")], describe.text(scene.stack))
 
 
 @pytest.mark.requirement("OVSI-ID-011", *refused.IDS)
@@ -163,20 +139,10 @@ def test_changed_identity_on_the_same_boot(implementation: Implementation, vanta
         require(refused.judge(seen, "OVSI-ID-011", "identity", "not-found"), describe.text(scene.stack))
 
 
-def accepted(seen: Restoration, word: str) -> list[Finding]:
-    try:
-        told: Any = json.loads(seen.result or b"{}").get("accepted", [])
-    except ValueError:
-        told = []
-    if any(deviation["what"] == word for deviation in told):
-        return []
-    return [Finding("OVSI-REST-028", "accepted", f"{word} is recorded", str(told))]
-
-
 # What is not proved
 
 
-def only_names(scene: _Ready, candidate: bool) -> None:
+def only_names(scene: Ready, candidate: bool) -> None:
     overlay = scene.document["overlays"][0]
     overlay["layers"] = [unproved(layer, candidate) for layer in overlay["layers"]]
     overlay["work"] = unproved(overlay["work"], candidate)
@@ -205,7 +171,7 @@ def test_unproved_accepted(implementation: Implementation, vantage: Vantage) -> 
             Finding("OVSI-REST-004", *list(vars(f).values())[1:]) if f.requirement == "OVSI-REST-012" else f
             for f in found
         ]
-        require([*found, *accepted(seen, "unproved")], describe.text(scene.stack))
+        require([*found, *restored.accepted(seen, "unproved")], describe.text(scene.stack))
 
 
 @pytest.mark.requirement("OVSI-REST-005", *refused.IDS)
@@ -322,7 +288,7 @@ def test_volatile_mark(implementation: Implementation, vantage: Vantage) -> None
         scene.sandbox.do(errands.leave_volatile_mark)
         require(refused.judge(scene.attempt(), "OVSI-REST-031", "in-use"), describe.text(scene.stack))
         seen = scene.attempt(b"--accept", b"volatile-leftovers")
-        require([*restored.judge(seen), *accepted(seen, "volatile-leftovers")], describe.text(scene.stack))
+        require([*restored.judge(seen), *restored.accepted(seen, "volatile-leftovers")], describe.text(scene.stack))
 
 
 @pytest.mark.requirement("OVSI-REST-032", "OVSI-REST-028", *refused.IDS, *restored.IDS)
@@ -333,7 +299,7 @@ def test_mounter_differs(implementation: Implementation, vantage: Vantage) -> No
         scene.document["overlays"][0]["mounter"] = {"userNamespace": {"initial": vantage is Vantage.INSIDE}}
         require(refused.judge(scene.attempt(), "OVSI-REST-032", "identity"), describe.text(scene.stack))
         seen = scene.attempt(b"--accept", b"mounter-differs")
-        require([*restored.judge(seen), *accepted(seen, "mounter-differs")], describe.text(scene.stack))
+        require([*restored.judge(seen), *restored.accepted(seen, "mounter-differs")], describe.text(scene.stack))
 
 
 @pytest.mark.requirement("OVSI-REST-015", *refused.IDS)

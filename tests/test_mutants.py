@@ -20,12 +20,13 @@ def _module(name: str) -> Any:
     return importlib.import_module(f"{__package__}.mutants.{name}")
 
 
-def judge(name: str, meets: str, directory: Path) -> dict[str, Any]:
+def judge(name: str, meets: str, directory: Path, peer: bool = False) -> dict[str, Any]:
     """The report of the suite on an implementation, from the tests that it meets."""
     path = os.pathsep.join((str(ROOT), str(ROOT / "reference")))
     command = [sys.executable, "-m", "pytest", "conformance", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command += ["-p", "no:hypothesispytest", "-k", meets]
     command += [f"--impl={sys.executable} -m tests.mutants.{name}", f"--report={directory}"]
+    command += [f"--peer={sys.executable} -m ovsi"] if peer else []
     ran = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     if not (directory / "report.json").exists():
         pytest.fail(f"the suite wrote no report\n{ran.stdout}\n{ran.stderr}", pytrace=False)
@@ -45,7 +46,7 @@ def _blamed(report: dict[str, Any]) -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", [name for name in MODULES if not name.startswith("right_")])
 def test_mutant_fails_as_declared(name: str, tmp_path: Path) -> None:
     mutant: Mutant = _module(name).MUTANT
-    report = judge(name, mutant.meets, tmp_path)
+    report = judge(name, mutant.meets, tmp_path, mutant.peer)
     blamed, declared = _blamed(report), set(mutant.breaks)
     skipped = {test["reason"] for test in report["tests"] if test["verdict"] == "skipped"}
     if skipped and set(blamed) < declared:

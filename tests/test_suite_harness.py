@@ -49,13 +49,10 @@ def test_merged_rules() -> None:
 def test_images_of_the_suite_are_valid(stack: Stack) -> None:
     """What restorers are given has no fault by the suite's own reader."""
     vantage = Vantage.INSIDE if Vantage.INSIDE in stack.vantages else Vantage.OUTSIDE
-    if not stack.restorable(vantage):
-        pytest.skip("has sources that can't be reached")
     if reason := abilities.why_not(vantage) or next(filter(None, map(abilities.lacking, stack.needs)), None):
         pytest.skip(reason)
     with Sandbox(abilities.surroundings(vantage, stack.owner)) as sandbox:
         truth = sandbox.do(builder.build, stack)
-    assert {source.state for source in truth.sources} == {"located"}
     assert imagecheck.read(json.dumps(images.image(truth)).encode())[1] == []
 
 

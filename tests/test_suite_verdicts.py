@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from conformance.harness.command import Ran
+from conformance.harness.implementation import Outcome, classify
+from conformance.harness.judge import refused
 from conformance.harness.schemas import errors_by
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def suite(*words: str, limit: float = 60) -> subprocess.CompletedProcess[str]:
+def suite(*words: str, limit: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [
         sys.executable,
         "-m",
@@ -28,7 +31,8 @@ def suite(*words: str, limit: float = 60) -> subprocess.CompletedProcess[str]:
         "-p",
         "no:hypothesispytest",
     ]
-    return subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True, timeout=limit)
+    surroundings = {**os.environ, **environment}
+    return subprocess.run([*command, *words], cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=limit)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +78,31 @@ def test_claims_without_substance_fail(tmp_path: Path) -> None:
     ran = suite(f"--impl={program}", "--class=restorer")
     assert ran.returncode == 1
     assert "nothing was executed of a claimed class: restorer" in ran.stdout
+
+
+def test_soundness_is_judged_whatever_is_claimed(tmp_path: Path) -> None:
+    """OVSI-CONF-004"""
+    command = f"{sys.executable} -m tests.mutants.claims_little"
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "reference"), os.environ.get("PYTHONPATH", "")))
+    ran = suite(f"--impl={command}", f"--report={tmp_path}", "-k", "core-renamed-inside", PYTHONPATH=paths)
+    assert ran.returncode == 1
+    tests = json.loads((tmp_path / "report.json").read_text())["tests"]
+    verdicts = {test["id"].rpartition("::")[2].partition("[")[0]: test["verdict"] for test in tests}
+    assert verdicts["test_sound"] == "failed"
+    assert verdicts["test_complete"] == "not-claimed"
+
+
+def test_extra_keys_are_no_fault() -> None:
+    """OVSI-VER-003"""
+    more = {"x-note": None, "x-other-1": {"x": [1]}}
+    error = {"category": "target", "code": "target-missing", "message": "gone", "subject": "/m"} | more
+    answer = classify(Ran((b"program",), 1, b"", json.dumps(error).encode() + b"\n"), b"restore")
+    assert answer.outcome is Outcome.REFUSED
+    assert not list(refused.answer(answer, "OVSI-REST-024", "target"))
+    info = {"implementation": {"name": "n", "version": "1"}, "specifications": ["1.0"], "claims": []}
+    assert errors_by("info", info | more) == []
+    result = {"format": "overlay-source-result", "version": "1.0", "overlays": [], "accepted": []}
+    assert errors_by("result", result | more) == []
 
 
 def test_nothing_outlives_a_killed_suite(tmp_path: Path) -> None:

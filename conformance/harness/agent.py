@@ -19,7 +19,7 @@ from typing import Any
 
 from . import kernel
 
-_IMPORTED_ONCE = (".builder", ".files", ".snapshot", ".probes", ".mount_reader", ".errands", ".cellar")
+_IMPORTED_ONCE = (".builder", ".files", ".snapshot", ".probes", ".mount_reader", ".errands", ".cellar", ".meddling")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def _named(request: int, path: bytes, descriptor: int) -> None:
     """An ioctl on a directory with struct btrfs_ioctl_vol_args: a descriptor, a name."""
     directory = os.open(os.path.dirname(path), os.O_RDONLY)
     try:
-        ioctl(directory, request, struct.pack("=q4088s", descriptor, os.path.basename(path)))
+        ioctl(directory, request, bytearray(struct.pack("=q4088s", descriptor, os.path.basename(path))))
     finally:
         os.close(directory)
 

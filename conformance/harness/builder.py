@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import stat
 
 from . import btrfs, disks, kernel, mounter, mounts, steps, teller
@@ -9,6 +10,8 @@ from .agent import Bearer, World
 from .content import Entries, fill, ordinary
 from .stack import FileSystem, Source, Stack
 from .truth import Truth
+
+_TRIES = 200
 
 
 def build(world: World, stack: Stack) -> Truth:
@@ -27,7 +30,16 @@ def build(world: World, stack: Stack) -> Truth:
     paths: dict[str, bytes | None] = {label: source.path for label, _, source in stack.everything()}
     for step in stack.since:
         steps.take(world, stack, step, names, paths)
-    return teller.observe(world, stack, names, paths, nonce, shown)
+    truth = teller.observe(world, stack, names, paths, nonce, shown)
+    _let_go_of_overlays(world)
+    return truth
+
+
+def _let_go_of_overlays(world: World) -> None:
+    """A descriptor on an inner overlay would keep it alive when the overlay above it is gone."""
+    for label, bearer in world.bearers.items():
+        if bearer.kind == "overlay":
+            os.close(world.held.pop(label))
 
 
 def _mount_inner(name: str, overlay: Stack, names: dict[str, bytes]) -> mounts.Mount:
@@ -60,7 +72,9 @@ def make_filesystem(stack: Stack, filesystem: FileSystem, at: bytes, nonce: str)
         disks.mount(filesystem.kind, disks.make(filesystem.kind, filesystem.name), whole)
     if filesystem.clone_of:
         rewrite(whole)
-    if filesystem.kind not in disks.READ_ONLY:
+    if filesystem.alike:
+        _populate_alike(stack, filesystem, nonce)
+    elif filesystem.kind not in disks.READ_ONLY:
         _subvolumes(filesystem, whole)
         populate(stack, filesystem, whole, nonce)
     if whole != at:
@@ -69,7 +83,9 @@ def make_filesystem(stack: Stack, filesystem: FileSystem, at: bytes, nonce: str)
 
 def _mount_clone(original: FileSystem, name: str, at: bytes) -> None:
     copy = disks.image_of(name)
-    disks.clone(original.at, disks.image_of(original.name), copy)
+    held = os.open(original.at, os.O_RDONLY)
+    disks.clone(held, disks.image_of(original.name), copy)
+    os.close(held)
     disks.mount(original.kind, copy, at, b"nouuid" if original.kind == "xfs" else b"")
 
 
@@ -96,13 +112,38 @@ def populate(stack: Stack, filesystem: FileSystem, at: bytes, nonce: str) -> Non
     here = [(label, source) for label, _, source in stack.everything() if source.on == filesystem.name]
     copied = tuple(path + b"/" for _, path in filesystem.snapshots)
     for label, source in here:
-        if not source.path.startswith(copied or (b"\0",)):
+        if not (source.path + b"/").startswith(copied or (b"\0",)):
             _make_source(at, label, source, nonce, prefix)
     for of, path in filesystem.snapshots:
         btrfs.snapshot(at + of, at + path)
     for label, source in here:
-        if source.path.startswith(copied or (b"\0",)):
+        if (source.path + b"/").startswith(copied or (b"\0",)):
             _make_source(at, label, source, nonce, prefix)
+
+
+def _populate_alike(stack: Stack, filesystem: FileSystem, nonce: str) -> None:
+    """Fill two file systems until both were filled between two ticks of the clock; no call sets a change time."""
+    mount_filesystem(filesystem.alike)
+    both = (filesystem.at, filesystem.alike)
+    for _ in range(_TRIES):
+        for at in both:
+            populate(stack, filesystem, at, nonce)
+        if _times(both[0]) == _times(both[1]):
+            return
+        for at in both:
+            for name in os.listdir(at):
+                shutil.rmtree(os.path.join(at, name))
+    raise RuntimeError(f"no two file systems alike in {_TRIES} tries")
+
+
+def _times(directory: bytes) -> list[tuple[int, int, int]]:
+    """Number and times of everything below a directory, itself aside."""
+    found = []
+    for above, names, files in sorted(os.walk(directory)):
+        for name in sorted((*names, *files)):
+            status = os.lstat(os.path.join(above, name))
+            found.append((status.st_ino, status.st_mtime_ns, status.st_ctime_ns))
+    return found
 
 
 def _make_source(at: bytes, label: str, source: Source, nonce: str, prefix: bytes) -> None:

@@ -74,8 +74,7 @@ def fill(directory: bytes, label: str, entries: Entries, nonce: str, prefix: byt
             case Metacopy(_, redirect, data):
                 _metacopy(path, prefix, redirect, len(text(data, redirect.lstrip(b"/"), nonce)))
             case File():
-                with open(path, "wb") as file:
-                    file.write(text(label, entry.path, nonce))
+                _write(path, text(label, entry.path, nonce))
             case Directory(_, opaque, redirect):
                 os.makedirs(path, exist_ok=True)
                 if opaque:
@@ -84,6 +83,13 @@ def fill(directory: bytes, label: str, entries: Entries, nonce: str, prefix: byt
                     os.setxattr(path, prefix + b"overlay.redirect", redirect)
             case Whiteout():
                 os.mknod(path, 0o020000, 0)
+
+
+def _write(path: bytes, data: bytes) -> None:
+    """Without a look at the file: one that was looked at gets a time of its own when it is written to."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.write(descriptor, data)
+    os.close(descriptor)
 
 
 def _metacopy(path: bytes, prefix: bytes, redirect: bytes, size: int) -> None:

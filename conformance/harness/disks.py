@@ -109,17 +109,13 @@ def _loop_config(backing: int, flags: int) -> bytes:
     return struct.pack("=II", backing, 0) + info + bytes(64)
 
 
-def clone(mounted: bytes, image: bytes, copy: bytes) -> None:
-    """Copy a mounted file system as dd does, every byte of it, while it is quiet."""
-    held = os.open(mounted, os.O_RDONLY)
+def clone(held: int, image: bytes, copy: bytes) -> None:
+    """Copy a file system as dd does, every byte of it, while it is quiet; `held`: a directory of it, open."""
+    ioctl(held, _FIFREEZE, 0)
     try:
-        ioctl(held, _FIFREEZE, 0)
-        try:
-            _copy_sparse(image, copy)
-        finally:
-            ioctl(held, _FITHAW, 0)
+        _copy_sparse(image, copy)
     finally:
-        os.close(held)
+        ioctl(held, _FITHAW, 0)
 
 
 def _copy_sparse(source: bytes, target: bytes) -> None:

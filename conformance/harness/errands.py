@@ -2,8 +2,9 @@
 
 import os
 import shutil
+from typing import Any
 
-from . import builder, kernel, steps
+from . import builder, kernel, mounts, steps, teller
 from .agent import World
 from .stack import Stack
 
@@ -36,6 +37,26 @@ def unmount(world: World, point: bytes) -> None:
 
 def link(world: World, target: bytes, place: bytes) -> None:
     os.makedirs(os.path.dirname(place), exist_ok=True)
+    os.symlink(target, place)
+
+
+def mount_inner_overlay(world: World, at: bytes) -> dict[str, Any]:
+    """Mount an overlay of two new directories at a new place; the line of its mount as an image tells it."""
+    os.makedirs(at)
+    mount_plain_overlay(world, at)
+    mount = next(mount for mount in map(teller.with_unique_id, mounts.table()) if mount.point == at)
+    unique = {"uniqueId": str(mount.unique)} if mount.unique is not None else {}
+    place = {"root": mount.root.decode(), "mountPoint": mount.point.decode()}
+    return {"device": mount.device, "mountId": mount.id, **unique, **place}
+
+
+def inode(world: World, path: bytes) -> int:
+    return os.stat(path).st_ino
+
+
+def put_link(world: World, place: bytes, aside: bytes, target: bytes) -> None:
+    """Move what lies at `place` to `aside`; a link to `target` takes its place."""
+    os.rename(place, aside)
     os.symlink(target, place)
 
 
@@ -79,3 +100,45 @@ def drain(world: World, descriptor: int) -> bytes:
         parts.append(part)
     os.close(descriptor)
     return b"".join(parts)
+
+
+def remove_root_of_a_mount(world: World, overlay: bytes, at: bytes) -> None:
+    """Mount a new directory of the overlay at `at` as well, and remove that directory."""
+    os.mkdir(overlay + b"/fresh")
+    bind(world, overlay + b"/fresh", at)
+    os.rmdir(overlay + b"/fresh")
+
+
+def fill_work(world: World) -> None:
+    """Leave in the work directory what the kernel can't clear away: it mounts read-only then; its log alone says so."""
+    os.makedirs(b"/proc/self/fd/%d/work/deep/er/still" % world.held["work"])
+
+
+def owners(world: World, at: bytes) -> dict[bytes, tuple[int, int]]:
+    """Path -> user and group, of everything that a mount shows."""
+    found = {}
+    for directory, names, files in os.walk(at):
+        for name in (*names, *files):
+            path = os.path.join(directory, name)
+            status = os.lstat(path)
+            found[os.path.relpath(path, at)] = (status.st_uid, status.st_gid)
+    return found
+
+
+def remount_filesystem(world: World, at: bytes) -> str:
+    """Reconfigure the superblock at `at`, which the owner of its user namespace may; why not, or nothing."""
+    try:
+        kernel.mount(b"none", at, flags=kernel.MS_REMOUNT)
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def process(world: World, name: str) -> int:
+    """The number of a process of this sandbox."""
+    return world.processes[name]
+
+
+def user_namespace(world: World) -> int:
+    """The inode number of the sandbox's user namespace."""
+    return os.stat("/proc/self/ns/user").st_ino

@@ -1,6 +1,7 @@
 """Images that the suite writes of a built stack, from its own truth."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from . import options
 from .filesystems import stability
 from .imagecheck import Json, told
 from .mounts import Mount
+from .stack import IdMap
 from .truth import SourceTruth, Truth
 
 
@@ -20,12 +22,11 @@ def host() -> Json:
 
 
 def image(truth: Truth) -> Json:
-    """A valid image in which every source is proved."""
-    overlay = truth.target
-    used = {_place(source)[0] for source in truth.sources}
-    mounts = [*truth.own_mounts, *(mount for mount in truth.mounts if mount.id in used)]
-    layers = [{"role": source.role, **_source(source)} for source in truth.sources if source.role != "work"]
-    work = [_source(source) for source in truth.sources if source.role == "work"]
+    """A valid image in which every source is proved: the overlay asked for, and those that bear its sources."""
+    used = {place[0] for source in truth.everything for place in (*source.reached, *source.hidden)[:1]}
+    inner = [mount for each in truth.inner for mount in each.mounts]
+    here = [*truth.own_mounts, *inner, *(mount for mount in truth.mounts if mount.id in used)]
+    mounts = [_mount(mount) for mount in dict.fromkeys(here)]
     return {
         "format": "overlay-source-image",
         "version": "1.0",
@@ -33,38 +34,68 @@ def image(truth: Truth) -> Json:
         "host": host(),
         "namespace": {"inode": str(truth.namespace)},
         "filesystems": _filesystems(truth),
-        "mounts": [_mount(mount) for mount in mounts],
+        "mounts": [*mounts, *_mounts_elsewhere(truth)],
         "overlays": [
-            {
-                "id": "overlay",
-                "filesystem": _filesystem_id(overlay.device),
-                "mounts": [_mount_id(mount.id) for mount in truth.own_mounts],
-                "options": [_option(name, value) for name, value in options.effective(overlay).items()],
-                "superblockFlags": list(overlay.flags),
-                "shownOptions": told(overlay.super_options),
-                "layers": layers,
-                **({"work": work[0]} if work else {}),
-            }
+            _overlay("overlay", truth.target, truth.own_mounts, truth.sources),
+            *(_overlay(each.name, each.shown, each.mounts, each.sources) for each in truth.inner),
         ],
     }
+
+
+def _overlay(name: str, shown: Mount, mounts: Sequence[Mount], sources: Sequence[SourceTruth]) -> Json:
+    layers = [{"role": source.role, **_source(source)} for source in sources if source.role != "work"]
+    work = [_source(source) for source in sources if source.role == "work"]
+    return {
+        "id": name,
+        "filesystem": _filesystem_id(shown.device),
+        "mounts": [_mount_id(mount.id) for mount in mounts],
+        "options": [_option(name, value) for name, value in options.effective(shown).items()],
+        "superblockFlags": list(shown.flags),
+        "shownOptions": told(shown.super_options),
+        "layers": layers,
+        **({"work": work[0]} if work else {}),
+    }
+
+
+def _mounts_elsewhere(truth: Truth) -> list[Json]:
+    """The mounts of other namespaces through which sources are reached."""
+    chosen = {source.elsewhere[0][:2] for source in truth.everything if source.state == "elsewhere"}
+    return [
+        _mount(mount) | {"id": _mount_id(mount.id, number), "namespace": {"inode": str(number)}}
+        for number, other in truth.others.items()
+        for mount in other
+        if (number, mount.id) in chosen
+    ]
 
 
 def _filesystem_id(device: str) -> str:
     return "fs-" + device.replace(":", "-")
 
 
-def _mount_id(number: int) -> str:
-    return f"mount-{number}"
+def _mount_id(number: int, namespace: int | None = None) -> str:
+    return f"mount-{number}" if namespace is None else f"mount-{number}-in-{namespace}"
 
 
-def _place(source: SourceTruth) -> tuple[int, bytes]:
-    return (*source.reached, *source.hidden)[0]
+def _place(source: SourceTruth) -> Json:
+    """The location of a source, as its state says."""
+    if source.state in ("located", "covered"):
+        number, below = (*source.reached, *source.hidden)[0]
+        return {"location": {"mount": _mount_id(number), "path": told(below)}}
+    if source.state == "elsewhere":
+        namespace, number, below = source.elsewhere[0]
+        return {"location": {"mount": _mount_id(number, namespace), "path": told(below)}}
+    if source.state == "detached":
+        holder = source.held[0]
+        process = {"pid": holder.pid, "startTime": str(holder.start), "through": holder.through}
+        return {"location": {"process": process, "path": told(holder.path)}}
+    return {"reason": f"it is {source.state}"}
 
 
 def _filesystems(truth: Truth) -> list[Json]:
-    found: dict[str, Json] = {truth.target.device: {"type": "overlay", "stability": stability("overlay")}}
-    for source in truth.sources:
-        found[source.device] = {"type": source.kind, "stability": stability(source.kind)}
+    overlays = (truth.target.device, *(inner.device for inner in truth.inner))
+    found: dict[str, Json] = {device: {"type": "overlay", "stability": stability("overlay")} for device in overlays}
+    for source in truth.everything:
+        found.setdefault(source.device, {"type": source.kind, "stability": stability(source.kind)})
         if source.uuid:
             found[source.device]["uuid"] = source.uuid
     return [{"id": _filesystem_id(device), "device": device, **entry} for device, entry in found.items()]
@@ -94,21 +125,28 @@ def _option(name: str, value: bytes | None) -> Json:
 
 
 def _source(source: SourceTruth) -> Json:
-    number, below = _place(source)
     identity: Json = {"filesystem": _filesystem_id(source.device), "inode": str(source.inode)}
     if source.generation is not None:
         identity["generation"] = source.generation
+    if source.subvolume is not None:
+        identity["subvolume"] = str(source.subvolume)
     if source.handle is not None:
         identity["handle"] = {"type": source.handle.type, "bytes": source.handle.value.hex()}
     return {
         "declared": told(source.declared),
         "identity": identity,
-        "path": told(source.path or b"/"),
+        **({"path": told(source.path)} if source.path is not None else {}),
         "state": source.state,
         "assurance": "proved",
         "method": "held-descriptor",
-        "location": {"mount": _mount_id(number), "path": told(below)},
+        **_place(source),
+        **({"idmap": _idmap(source.idmap)} if source.idmap else {}),
     }
+
+
+def _idmap(extents: IdMap) -> Json:
+    ranges = [dict(zip(("inside", "outside", "count"), extent, strict=True)) for extent in extents]
+    return {"uidMap": ranges, "gidMap": ranges}
 
 
 def unproved(source: Json, candidate: bool = True) -> Json:

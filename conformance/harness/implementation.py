@@ -84,6 +84,7 @@ class Implementation:
     """`<cmd>`. Where a sandbox is given a call runs inside it, else in the suite's own surroundings."""
 
     def __init__(self, text: str, limit: float) -> None:
+        self.name = text
         self.words = [os.fsencode(_from_here(word)) for word in shlex.split(text)]
         self.limit = limit
         self.timeouts = 0

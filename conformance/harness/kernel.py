@@ -35,6 +35,7 @@ _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, 
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_FSOPEN, _SYS_FSCONFIG, _SYS_FSMOUNT = 428, 429, 430, 431, 432
 _SYS_MOUNT_SETATTR, _MOUNT_ATTR_IDMAP = 442, 0x00100000
 _PR_SET_PDEATHSIG = 1
+_RENAME_EXCHANGE = 2
 _AT_STATX_DONT_SYNC = 0x4000
 _STATX_MNT_ID = 0x1000
 _STATX_MNT_ID_UNIQUE = 0x4000
@@ -71,6 +72,11 @@ def mount(source: bytes, target: bytes, kind: bytes = b"", flags: int = 0, data:
 
 def umount(target: bytes, flags: int = 0) -> None:
     _check(_libc.umount2(target, flags), "umount", target)
+
+
+def exchange(one: bytes, other: bytes) -> None:
+    """Each of two names gets what the other was of, in one step."""
+    _check(_libc.renameat2(AT_FDCWD, one, AT_FDCWD, other, ctypes.c_uint(_RENAME_EXCHANGE)), "renameat2", one)
 
 
 def pivot_root(new: bytes, old: bytes) -> None:

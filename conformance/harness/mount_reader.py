@@ -28,10 +28,17 @@ def read(world: World, at: bytes) -> Shown:
         below = os.path.relpath(directory, at)
         for name in (*names, *files):
             path = os.path.normpath(os.path.join(below, name))
-            full = os.path.join(directory, name)
-            regular = stat.S_ISREG(os.lstat(full).st_mode)
-            found[path] = snapshot.content(full, os.lstat(full).st_mode) if regular else None
+            found[path] = _content(os.path.join(directory, name))
     return found
+
+
+def _content(path: bytes) -> bytes | None:
+    """Of a file its content; what can't be read says why: so do overlays that are not what they look like."""
+    try:
+        mode = os.lstat(path).st_mode
+        return snapshot.content(path, mode) if stat.S_ISREG(mode) else None
+    except OSError as error:
+        return f"unreadable: {error.strerror}".encode()
 
 
 def write(world: World, at: bytes, name: bytes, content: bytes) -> Landing:

@@ -141,11 +141,6 @@ def _descriptor(stack: Stack, source: Source, trees: dict[tuple[str, IdMap | Non
     return found
 
 
-def remount(at: bytes, words: frozenset[str]) -> None:
-    """Give a mount other per-mount attributes."""
-    kernel.mount(b"none", at, flags=kernel.MS_REMOUNT | kernel.MS_BIND | sum(_ATTRIBUTES[word] for word in words))
-
-
 def dress(stack: Stack) -> None:
     """Give the mount its propagation and its further places."""
     kernel.mount(b"none", stack.target, flags=_PROPAGATION[stack.propagation])

@@ -16,11 +16,14 @@ from .sandbox import SandboxError
 from .verdict import Errored, NotClaimed, Verdict
 
 _IMPLEMENTATION = pytest.StashKey[Implementation]()
+_PEER = pytest.StashKey[Implementation]()
 _INFO = pytest.StashKey[dict[str, Any]]()
 _RUN = pytest.StashKey[report.Run]()
 _NEEDS_NO_CLAIM = "info"
 """The class of the tests that judge what holds whatever is claimed; where `info` gives no claims they run alone."""
 _CLASSES = ("image", "dumper", "restorer", "round-trip")
+_WITH_PEER = "interchange"
+"""The class that takes two implementations."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--impl", metavar="CMD", help="the implementation: a command, split as a shell would, run without one"
     )
+    group.addoption("--peer", metavar="CMD", help="another implementation, for the class interchange")
     group.addoption("--impl-timeout", type=float, default=30.0, metavar="SECONDS", help="limit of one call (30)")
     group.addoption("--class", dest="ovsi_class", action="append", metavar="CLASS", help="only this class; repeatable")
     group.addoption(
@@ -47,10 +51,16 @@ def pytest_configure(config: pytest.Config) -> None:
     if not text or not shlex.split(text):
         raise pytest.UsageError("which implementation? --impl='<cmd>' is missing")
     config.stash[_IMPLEMENTATION] = Implementation(text, config.getoption("--impl-timeout"))
+    if peer := config.getoption("--peer"):
+        config.stash[_PEER] = Implementation(peer, config.getoption("--impl-timeout"))
     worker = getattr(config, "workerinput", None)
     config.stash[_INFO] = json.loads(worker["ovsi_info"]) if worker else _ask(config.stash[_IMPLEMENTATION])
     if not worker:
-        narrowed = bool(config.option.keyword or config.option.markexpr or any("::" in word for word in config.args))
+        narrowed = bool(
+            config.option.keyword
+            or config.option.markexpr
+            or any("::" in word or word.endswith(".py") for word in config.args)
+        )
         config.stash[_RUN] = report.Run(config.stash[_INFO], text, narrowed)
         config.pluginmanager.register(_Recorder(config.stash[_RUN]), "ovsi-recorder")
 
@@ -104,6 +114,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         claim = _claim(item)
         chosen = all(not words or word in words for words, word in zip(wanted, claim, strict=True))
+        chosen = chosen and (claim[0] != _WITH_PEER or _PEER in config.stash or config.option.collectonly)
         if _INFO in config.stash and "fault" in config.stash[_INFO]:
             chosen = claim[0] == _NEEDS_NO_CLAIM
         (kept if chosen else dropped).append(item)
@@ -185,7 +196,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         return
     run, option = session.config.stash[_RUN], session.config.option
     if not run.narrowed:
-        run.empty = run.hollow(option.ovsi_class or _CLASSES)
+        with_peer = (_WITH_PEER,) if _PEER in session.config.stash else ()
+        run.empty = run.hollow(option.ovsi_class or (*_CLASSES, *with_peer))
     if session.exitstatus == pytest.ExitCode.OK and (run.empty or run.verdict() == "empty"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -205,6 +217,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def implementation(request: pytest.FixtureRequest) -> Implementation:
     """The implementation under test."""
     return request.config.stash[_IMPLEMENTATION]
+
+
+@pytest.fixture(scope="session")
+def peer(request: pytest.FixtureRequest) -> Implementation:
+    """The other implementation."""
+    return request.config.stash[_PEER]
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,21 @@ def difference(first: Json, second: Json) -> list[tuple[str, str, str]]:
     return found
 
 
+def settled(image: Json) -> bool:
+    """Whether every source is proved, and no property null."""
+    proved = all(source["assurance"] == "proved" for overlay in image["overlays"] for source in _sources(overlay))
+    return proved and not _has_null(image)
+
+
+def _has_null(value: object) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_null, value))
+    if isinstance(value, dict):
+        missing = value.get("missing", {})
+        return any(name in missing if child is None else _has_null(child) for name, child in value.items())
+    return False
+
+
 def _reached(image: Json) -> list[Json]:
     by_filesystem = {overlay["filesystem"]: overlay for overlay in image["overlays"]}
     reached = [image["overlays"][0]]

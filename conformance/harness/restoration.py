@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 
 from . import mount_reader, mounts
-from .imagecheck import Json
+from .imagecheck import Json, sources
 from .implementation import Answer, Implementation
 from .mount_reader import Landing, Shown
 from .mounts import Mount
@@ -67,3 +67,34 @@ def attempt(scene: Scene, image: Json, *more: bytes, maps: tuple[bytes, ...] = (
         shown=shown,
         landing=landing,
     )
+
+
+class Ready(Scene):
+    """A scene whose overlay is unmounted, and the image of it, which may be changed in place."""
+
+    document: Json
+
+    def __enter__(self) -> "Ready":
+        super().__enter__()
+        self.document = self.image()
+        self.unmount()
+        return self
+
+    @property
+    def overlay(self) -> Json:
+        """The overlay of the image."""
+        found: Json = self.document["overlays"][0]
+        return found
+
+    def layer(self, label: str) -> Json:
+        """A source of the image."""
+        return dict(sources(self.overlay))[label]
+
+    @property
+    def store(self) -> bytes:
+        """The image's id of the file system that bears the upper."""
+        name: str = self.layer("upper")["identity"]["filesystem"]
+        return name.encode()
+
+    def attempt(self, *more: bytes, maps: tuple[bytes, ...] = ()) -> Restoration:
+        return attempt(self, self.document, *more, maps=maps)

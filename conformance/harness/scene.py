@@ -119,9 +119,20 @@ class Scene:
     def restore(
         self, image: Json | bytes, *more: bytes, target: bytes = RESTORED, maps: tuple[bytes, ...] = ()
     ) -> Answer:
-        """`restore` at `target`; the result goes to the file `result`."""
+        """`restore` of the first overlay at `target`; the result goes to the file `result`."""
+        overlays = image["overlays"] if isinstance(image, dict) else []
+        chosen = (b"--overlay", overlays[0]["id"].encode()) if len(overlays) > 1 else ()
+        return self._restore(image, (*chosen, b"--target", target), more, maps)
+
+    def restore_all(self, image: Json | bytes, root: bytes, *more: bytes) -> Answer:
+        """`restore` of every overlay, below `root`."""
+        return self._restore(image, (b"--all", b"--root", root), more)
+
+    def _restore(
+        self, image: Json | bytes, where: tuple[bytes, ...], more: tuple[bytes, ...], maps: tuple[bytes, ...] = ()
+    ) -> Answer:
         data = image if isinstance(image, bytes) else json.dumps(image).encode()
-        words = [b"restore", b"--image", self.write(b"image.json", data), b"--target", target]
+        words = [b"restore", b"--image", self.write(b"image.json", data), *where]
         words += [] if self.within else [b"--pid", self.pid]
         words += [word for each in maps for word in (b"--map", each)]
         with self.nothing_held():

@@ -8,10 +8,10 @@ from .content import Directory, Entries, File, Metacopy, Shown, merged
 from .stack import Source, Stack
 
 
-def expected(stack: Stack) -> Shown:
+def expected(stack: Stack, prefix: str = "") -> Shown:
     """Path in the mount -> label and path of the file that serves it, None for a directory. Below: `NAME:lower/0`…"""
-    below = {name: expected(overlay) for name, overlay in stack.inner()}
-    layers = {label: source for label, source in stack.sources() if source.role in ("upper", "lower")}
+    below = {name: expected(overlay, f"{name}:") for name, overlay in stack.inner()}
+    layers = {prefix + label: source for label, source in stack.sources() if source.role in ("upper", "lower")}
     entries = {label: _entries(label, source, below) for label, source in layers.items()}
     return {
         path: served and _origin(layers[served[0]], entries[served[0]], below, *served)
@@ -30,8 +30,7 @@ def _entries(label: str, source: Source, below: Mapping[str, Shown]) -> Entries:
 def _origin(source: Source, entries: Entries, below: Mapping[str, Shown], label: str, path: bytes) -> tuple[str, bytes]:
     """Where the data is that is found at `path` in a layer."""
     if source.on in below:
-        served = below[source.on][os.path.join(source.path, path)[1:]]
-        return (f"{source.on}:{served[0]}", served[1]) if served else (label, path)
+        return below[source.on][os.path.join(source.path, path)[1:]] or (label, path)
     for entry in entries:
         if isinstance(entry, Metacopy) and entry.path == path:
             return entry.data, entry.redirect.lstrip(b"/")

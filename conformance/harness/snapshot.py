@@ -45,10 +45,7 @@ def take(world: World) -> Snapshot:
     for name in world.namespaces:
         with open(f"/proc/{world.processes[name]}/mountinfo", "rb") as file:
             table += file.read()
-    # An overlay that bears a source is not browsed: that can write. Its own sources are listed.
-    listings = {
-        label: listing(held) for label, held in world.held.items() if world.bearers[label].kind != "overlay"
-    }
+    listings = {label: listing(held) for label, held in world.held.items()}
     return Snapshot(
         listings, table, {name: _process(pid) for name, pid in {**world.processes, "first": os.getpid()}.items()}
     )

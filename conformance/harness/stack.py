@@ -42,7 +42,8 @@ class FileSystem:
     """A file system that bears sources; its directory `root` is mounted at `at`.
 
     `overlay`: of the kind overlay, what it is made of, on file systems that come before it. `clone_of`: made by copying
-    that one byte by byte, once it was filled. `subvolumes` and `snapshots` ({of, path}): of btrfs.
+    that one byte by byte, once it was filled. `subvolumes` and `snapshots` ({of, path}): of btrfs. `alike`: where a
+    second one stands that differs in nothing that can be seen through an overlay: names, numbers, contents, all times.
     """
 
     name: str
@@ -53,6 +54,7 @@ class FileSystem:
     clone_of: str = ""
     subvolumes: tuple[bytes, ...] = ()
     snapshots: tuple[tuple[bytes, bytes], ...] = ()
+    alike: bytes = b""
 
     def place(self, path: bytes, at: bytes | None = None) -> bytes:
         """Where a path of it is seen, mounted at its place or at another."""
@@ -184,14 +186,6 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Attributes:
-    """The mount of the file system got other per-mount attributes (`ro`, `nosuid`…)."""
-
-    filesystem: str
-    words: frozenset[str]
-
-
-@dataclass(frozen=True)
 class OtherNamespace:
     """A process with a mount namespace of its own, a copy of this one in which the overlay is unmounted.
 
@@ -235,7 +229,6 @@ Step = (
     | Delete
     | BindSubtree
     | Move
-    | Attributes
     | OtherNamespace
     | SnapshotOf
     | OverSource
@@ -249,7 +242,7 @@ class Stack:
     `needs`: abilities (by name, see `abilities`) without which it can't be built. `provable`: labels of the sources
     that must be proved from a vantage; None means all of them. `states`: by label, the state of each source that is not
     simply located; "*" stands for all others. `undecidable`: labels of which another directory is alike in all that can
-    be seen from a vantage without privilege.
+    be seen from a vantage without privilege. `not_restored`: why no restore of it is judged.
     """
 
     name: str
@@ -275,6 +268,7 @@ class Stack:
     summary: str = ""
     states: dict[str, str] = field(default_factory=dict)
     undecidable: frozenset[str] = frozenset()
+    not_restored: str = ""
 
     def sources(self) -> list[tuple[str, Source]]:
         """Every source with its label: `upper`, `lower/0`…, `data/0`…, `work`."""
@@ -314,18 +308,19 @@ class Stack:
 
     @property
     def covered(self) -> bool:
-        """Whether every source is there still, one of them at least below another mount."""
-        return "covered" in self._now and self._now <= {"located", "covered", "elsewhere"}
+        """Whether every source is there still, one of them at least below another mount, here or elsewhere."""
+        elsewhere = any(isinstance(step, OtherNamespace) and step.cover for step in self.since)
+        return ("covered" in self._now or elsewhere) and self._now <= {"located", "covered", "elsewhere"}
 
     def restorable(self, vantage: Vantage) -> bool:
         """Whether every source can be reached by a path, and the mounter's rights can be had from there."""
-        reached = self._now <= {"located", "elsewhere"}
+        reached = self._now <= {"located", "elsewhere"} and not self.covered and not self.not_restored
         return reached and not (vantage is Vantage.OUTSIDE and self.owner == "user namespace")
 
     @property
     def lost(self) -> bool:
         """Whether a source can't be had back when the overlay is gone."""
-        return bool(self._now & {"deleted", "detached", "unmounted", "unknown"})
+        return bool(self._now & {"deleted", "detached", "unmounted", "unknown"}) and not self.not_restored
 
     def has(self, option: bytes) -> bool:
         return any(name == option for name, _ in self.options)

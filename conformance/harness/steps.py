@@ -3,11 +3,10 @@
 import os
 import shutil
 
-from . import btrfs, builder, disks, kernel, mounter, processes, teller
+from . import btrfs, builder, disks, kernel, processes, teller
 from .agent import Hold, World
 from .content import fill
 from .stack import (
-    Attributes,
     BindSubtree,
     Cover,
     Delete,
@@ -81,8 +80,6 @@ def _mounts(stack: Stack, step: Step) -> None:
         case Move(filesystem, at):
             os.makedirs(at, exist_ok=True)
             kernel.mount(stack.filesystem(filesystem).at, at, flags=kernel.MS_MOVE)
-        case Attributes(filesystem, words):
-            mounter.remount(stack.filesystem(filesystem).at, words)
         case OverSource(at):
             for number in (1, 2):
                 os.makedirs(b"/over/%d" % number, exist_ok=True)
@@ -152,7 +149,8 @@ def _twin(world: World, stack: Stack, filesystem: FileSystem, at: bytes) -> None
                 _copy_times(world.held[label], at.rstrip(b"/") + source.path)
     else:
         copy = disks.image_of(filesystem.name + "-twin")
-        disks.clone(filesystem.at, disks.image_of(filesystem.name), copy)
+        label = next(label for label, _, source in stack.everything() if source.on == filesystem.name)
+        disks.clone(world.held[label], disks.image_of(filesystem.name), copy)
         disks.mount(filesystem.kind, copy, at, b"nouuid" if filesystem.kind == "xfs" else b"")
         if filesystem.kind not in disks.READ_ONLY:
             builder.rewrite(at)
@@ -183,9 +181,7 @@ def _hold(world: World, path: bytes, through: str) -> None:
     def prepare() -> int | None:
         if through == "fd":
             return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        if through == "root":
-            os.chroot(path)
-        os.chdir(b"/" if through == "root" else path)
+        (os.chroot if through == "root" else os.chdir)(path)
         return None
 
     held = os.open(path, os.O_PATH)

@@ -1,7 +1,20 @@
 """The stacks, a module a profile, as data."""
 
 from ..harness.stack import Stack
-from . import core, data_only, deep, elsewhere, escaping, idmapped, relative, unmounted, userns, volatile
+from . import (
+    core,
+    data_only,
+    deep,
+    elsewhere,
+    escaping,
+    filesystems,
+    idmapped,
+    nested,
+    relative,
+    unmounted,
+    userns,
+    volatile,
+)
 
 ALL: tuple[Stack, ...] = (
     *core.STACKS,
@@ -14,4 +27,6 @@ ALL: tuple[Stack, ...] = (
     *idmapped.STACKS,
     *data_only.STACKS,
     *volatile.STACKS,
+    *nested.STACKS,
+    *filesystems.STACKS,
 )

@@ -92,3 +92,10 @@ STACKS = (
         since=(Twin("second", b"/twin"),),
     ),
 )
+
+PLAIN = plain("two-lowers", count=2)
+"""For tests of one situation."""
+APART = Stack(
+    "on-a-file-system-of-its-own", "core", (upper(b"/a/u"), lower(b"/a/l")), work(b"/a/w"), filesystems=(STORE,)
+)
+"""All its sources are below one directory that is not the root of their file system."""

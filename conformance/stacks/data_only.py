@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from ..harness.content import Directory, Entries, File, Metacopy
-from ..harness.stack import Delete, FileSystem, Manner, Rename, Source, Stack, Twin
+from ..harness.stack import Delete, FileSystem, Manner, Name, Rename, Source, Stack, Twin
 from . import parts
 from .core import STORE, option
 from .deep import short
@@ -22,12 +22,12 @@ _SECOND: Entries = (Directory(b"more"), File(b"more/three"), File(b"objects-are-
 _MORE_NAMES: Entries = (*_NAMES, Metacopy(b"three", b"/more/three", "data/1"))
 
 
-def data(path: bytes = b"/d0", name: Any = b"", entries: Entries = _OBJECTS, on: str = "store") -> Source:
-    return Source("data", on, path, *([name] if name else []), entries=entries)
+def data(path: bytes = b"/d0", name: bytes = b"", entries: Entries = _OBJECTS, on: str = "store") -> Source:
+    return Source("data", on, path, name or Name.ABSOLUTE, entries)
 
 
-def names(entries: Entries = _NAMES, path: bytes = b"/l0", name: Any = b"") -> Source:
-    return Source("lower", "store", path, *([name] if name else []), entries=entries)
+def names(entries: Entries = _NAMES, path: bytes = b"/l0", name: bytes = b"") -> Source:
+    return Source("lower", "store", path, name or Name.ABSOLUTE, entries)
 
 
 def stack(name: str, *layers: Source, states: Any = "located", since: Any = (), **more: Any) -> Stack:

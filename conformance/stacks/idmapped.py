@@ -1,4 +1,4 @@
-"""Layers given through ID-mapped mounts that are undone right after: nothing but the kernel's own structures show it."""
+"""Layers given through ID-mapped mounts, undone right after: nothing but the kernel's own structures shows it."""
 
 from functools import partial
 from typing import Any
@@ -24,10 +24,7 @@ def lowers(*idmaps: IdMap | None) -> tuple[Source, ...]:
 
 
 def writable(idmap: IdMap | None) -> dict[str, Source]:
-    return {
-        "upper": Source("upper", "store", b"/upper", idmap=idmap),
-        "work": Source("work", "store", b"/work", idmap=idmap),
-    }
+    return {role: Source(role, "store", b"/" + role.encode(), idmap=idmap) for role in ("upper", "work")}
 
 
 def mapped(name: str, idmap: IdMap | None, *since: Any, states: str = "located", **more: Any) -> Stack:

@@ -10,6 +10,8 @@ or what comes out, so that nothing here depends on how the reference is built. A
     info(claims)             other claims
 """
 
+import base64
+import ctypes
 import json
 import os
 import sys
@@ -25,10 +27,14 @@ Given = dict[str, str]
 
 @dataclass(frozen=True)
 class Mutant:
-    """`breaks`: the requirements that it is found to break, all of them, by the tests that it `meets` (pytest's -k)."""
+    """`breaks`: the requirements that it is found to break, all of them, by the tests that it `meets` (pytest's -k).
+
+    `peer`: the reference is the other implementation of the class interchange.
+    """
 
     breaks: tuple[str, ...]
     meets: str
+    peer: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,3 +137,34 @@ def mounts(pid: str) -> list[tuple[list[str], list[str]]]:
     text = Path(f"/proc/{pid}/mountinfo").read_text(errors="surrogateescape")
     halves = (line.split(" - ", 1) for line in text.splitlines() if " - " in line)
     return [(before.split(" "), after.split(" ")) for before, after in halves]
+
+
+def claims(*triples: str) -> Callable[[Json], None]:
+    """A filter of `info` that claims these as well: "CLASS PROFILE VANTAGE"."""
+
+    def add(document: Json) -> None:
+        for triple in triples:
+            claim = dict(zip(("class", "profile", "vantage"), triple.split(), strict=True))
+            if claim not in document["claims"]:
+                document["claims"].append(claim)
+
+    return add
+
+
+def mount_overlay(target: str, options: str) -> bool:
+    """mount(2) with an option string, as it is; whether the kernel took it."""
+    libc = ctypes.CDLL(None)
+    words = os.fsencode(options)
+    return bool(libc.mount(b"overlay", os.fsencode(target), b"overlay", ctypes.c_ulong(0), words) == 0)
+
+
+def name(value: str | Json) -> str:
+    """A name of an image as text, for paths."""
+    return value if isinstance(value, str) else os.fsdecode(base64.b64decode(value["base64"]))
+
+
+def place(document: Json, source: Json) -> str:
+    """The path at which the image says that a source is."""
+    where = source.get("location") or source["candidate"]
+    mount = next(entry for entry in document["mounts"] if entry["id"] == where["mount"])
+    return name(mount["mountPoint"]).rstrip("/") + name(where["path"])

@@ -31,7 +31,7 @@ def believe(document: Json, given: Given) -> None:
             "path": path,
             "state": "located",
             "assurance": "proved",
-            "method": "x-name",
+            "method": "x-mutant-name",
             "location": {"mount": entries["/store"]["id"], "path": path},
         }
         source["identity"] |= {"generation": None, "handle": handle(descriptor)}

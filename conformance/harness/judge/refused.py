@@ -4,10 +4,13 @@ from collections.abc import Iterator
 
 from ..implementation import Answer, Outcome
 from ..restoration import Restoration
+from ..schemas import load
 from ..snapshot import differences, mount_differences
 from ..verdict import Finding
+from .words import OWN_WORD, revealed
 
-IDS = ("OVSI-CLI-004", "OVSI-CLI-005", "OVSI-CLI-009", "OVSI-REST-021", "OVSI-REST-022")
+ANSWER = ("OVSI-CLI-004", "OVSI-CLI-005", "OVSI-REG-002", "OVSI-SEC-007")
+IDS = (*ANSWER, "OVSI-CLI-009", "OVSI-REST-021", "OVSI-REST-022")
 
 
 def answer(given: Answer, requirement: str, *categories: str) -> Iterator[Finding]:
@@ -19,6 +22,18 @@ def answer(given: Answer, requirement: str, *categories: str) -> Iterator[Findin
         yield Finding(requirement, "the answer", expected, str(given))
     elif given.category not in categories:
         yield Finding("OVSI-CLI-005", "category", expected, str(given))
+    yield from error(given)
+
+
+def error(given: Answer) -> Iterator[Finding]:
+    """The code stands under its category in the registry, and nothing that is said is a secret."""
+    yield from revealed("standard error", given.ran.stderr, b" ".join(given.ran.argv))
+    if given.error is None:
+        return
+    code, registered = given.error["code"], load("registries")["categories"]
+    fitting = [each["code"] for entry in registered if entry["name"] == given.category for each in entry["codes"]]
+    if code not in fitting and not OWN_WORD.fullmatch(code):
+        yield Finding("OVSI-REG-002", "code", f"one of {', '.join(fitting)}, or x-VENDOR-NAME", code)
 
 
 def judge(seen: Restoration, requirement: str, *categories: str) -> Iterator[Finding]:

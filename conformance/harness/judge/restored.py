@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from .. import options, shows
 from ..content import text
 from ..implementation import Outcome
+from ..mount_reader import Shown
 from ..mounts import Mount
 from ..restoration import Restoration
 from ..scene import RESTORED
 from ..schemas import errors_by
 from ..snapshot import Entry, Listing, differences
+from ..stack import Stack
 from ..steps import DECOY
+from ..truth import Truth
 from ..verdict import Finding
 
 IDS = (
@@ -34,7 +37,7 @@ def judge(seen: Restoration) -> Iterator[Finding]:
         )
     if seen.mount is None:
         return
-    yield from _served(seen)
+    yield from served(seen)
     yield from _landed(seen)
     yield from _mounted(seen, seen.mount)
     yield from nothing_else(seen)
@@ -42,12 +45,16 @@ def judge(seen: Restoration) -> Iterator[Finding]:
     yield from _result(seen)
 
 
-def _served(seen: Restoration) -> Iterator[Finding]:
+def served(seen: Restoration) -> Iterator[Finding]:
+    return contents(seen.stack, seen.truth, seen.shown)
+
+
+def contents(stack: Stack, truth: Truth, shown: Shown) -> Iterator[Finding]:
     """Which directory serves what: by contents that no decoy shares."""
-    served_by = shows.expected(seen.stack)
-    expected = {path: None if served is None else text(*served, seen.truth.nonce) for path, served in served_by.items()}
-    for path in sorted(expected.keys() | seen.shown.keys()):
-        want, got = expected.get(path, b"nothing"), seen.shown.get(path, b"nothing")
+    served_by = shows.expected(stack)
+    expected = {path: None if served is None else text(*served, truth.nonce) for path, served in served_by.items()}
+    for path in sorted(expected.keys() | shown.keys()):
+        want, got = expected.get(path, b"nothing"), shown.get(path, b"nothing")
         if want != got:
             decoy = got is not None and DECOY.encode() in got
             yield Finding(
@@ -108,10 +115,11 @@ def residue(seen: Restoration) -> Iterator[Finding]:
 
 
 def _without_residue(label: str, listing: Listing) -> Listing:
-    if label == "work":
+    role = label.rpartition(":")[2]
+    if role == "work":
         kept = {path: entry for path, entry in listing.items() if path.split(b"/")[0] not in (b"work", b"index")}
         return {path: _timeless(entry) if path == b"." else entry for path, entry in kept.items()}
-    if label == "upper":
+    if role == "upper":
         return {path: _timeless(entry) if path == b"." else entry for path, entry in listing.items()}
     return listing
 
@@ -128,3 +136,13 @@ def _result(seen: Restoration) -> Iterator[Finding]:
         faults = ["no JSON document"]
     for fault in faults:
         yield Finding("OVSI-REST-028", "the result", "a document that satisfies the result schema", fault)
+
+
+def accepted(seen: Restoration, word: str) -> Iterator[Finding]:
+    """A deviation that was met is in the result."""
+    try:
+        told = json.loads(seen.result or b"{}").get("accepted", [])
+    except ValueError:
+        told = []
+    if not any(deviation["what"] == word for deviation in told):
+        yield Finding("OVSI-REST-028", "accepted", f"{word} is recorded", str(told))

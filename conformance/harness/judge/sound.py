@@ -112,9 +112,9 @@ def _subvolume(truth: SourceTruth, identity: Json) -> Iterator[Finding]:
 
 
 def _idmap(truth: SourceTruth, stated: Json) -> Iterator[Finding]:
-    """Absent says that there is none; null, that it is not known."""
+    """Absent says that there is none; null, that it is not known. A work directory has that of the upper anyway."""
     told = stated.get("idmap", "absent")
-    if told is None or (told == "absent" and truth.idmap is None):
+    if told is None or (told == "absent" and (truth.idmap is None or truth.role == "work")):
         return
     want = [dict(zip(("inside", "outside", "count"), extent, strict=True)) for extent in truth.idmap or ()]
     for name in ("uidMap", "gidMap"):

@@ -1,0 +1,96 @@
+"""What an identity is worth: a superblock that was mounted anew, a disk that was copied."""
+
+import pytest
+
+from .harness import describe, errands
+from .harness.cases import at
+from .harness.imagecheck import Json
+from .harness.implementation import Implementation, Outcome
+from .harness.judge import refused, restored
+from .harness.restoration import Ready
+from .harness.stack import FileSystem, Source, Stack, Vantage
+from .harness.verdict import Finding, require
+from .stacks.core import PLAIN
+from .stacks.parts import OUTSIDE, lower, upper, work
+
+OTHER_BOOT = "00000000-0000-4000-8000-000000000000"
+INNER = b"/m/inner"
+
+
+def _with_layer_on(scene: Ready, mount: Json) -> bytes:
+    """Put the root of a mounted overlay, which the image tells nothing more of, below the layers; its id."""
+    name = "fs-inner"
+    for filesystem in scene.document["filesystems"]:  # the number of what is unmounted may be given again
+        if filesystem["id"] == scene.overlay["filesystem"]:
+            filesystem["device"] = "0:999999"
+    entry = {"id": name, "type": "overlay", "device": mount.pop("device"), "stability": "boot"}
+    scene.document["filesystems"].append(entry)
+    scene.document["mounts"].append({"id": "mount-inner", "filesystem": name, **mount})
+    identity = {"filesystem": name, "inode": str(scene.sandbox.do(errands.inode, INNER))}
+    layer = {"role": "lower", "declared": INNER.decode(), "identity": identity, "path": "/", "state": "located"}
+    place = {"mount": "mount-inner", "path": "/"}
+    scene.overlay["layers"].append(layer | {"assurance": "proved", "method": "held-descriptor", "location": place})
+    return name.encode()
+
+
+@pytest.mark.requirement("OVSI-ID-010", "OVSI-REST-028", *refused.IDS, *restored.IDS)
+@at("restorer")
+def test_overlay_that_was_mounted_anew(implementation: Implementation, vantage: Vantage) -> None:
+    """Device and inode are as in the image, and the mount is another: so is the superblock, then."""
+    with Ready(implementation, PLAIN, vantage) as scene:
+        mount: Json = scene.sandbox.do(errands.mount_inner_overlay, INNER)
+        filesystem = _with_layer_on(scene, mount)
+        true = dict(scene.document["mounts"][-1])
+        stale = {"mountId": true["mountId"] + 100_000, "uniqueId": "1"}
+        scene.document["mounts"][-1] |= {name: value for name, value in stale.items() if name in true}
+        text = describe.text(scene.stack)
+        require(refused.judge(scene.attempt(), "OVSI-ID-010", "identity", "not-found"), text)
+        seen = scene.attempt(b"--accept", b"changed-identity", maps=(filesystem + b"=" + INNER,))
+        if seen.answer.outcome is not Outcome.DONE:
+            lifted = Finding("OVSI-ID-010", "restore", "done: --map and --accept changed-identity", str(seen.answer))
+            require([lifted], text)
+        require(restored.accepted(seen, "changed-identity"), text)
+
+
+@pytest.mark.requirement("OVSI-ID-010", "OVSI-REST-006")
+@at("restorer")
+def test_overlay_that_is_still_mounted(implementation: Implementation, vantage: Vantage) -> None:
+    """The mount that the image lists is there: so is the superblock."""
+    with Ready(implementation, PLAIN, vantage) as scene:
+        mount: Json = scene.sandbox.do(errands.mount_inner_overlay, INNER)
+        _with_layer_on(scene, mount)
+        answer = scene.restore(scene.document)
+        if answer.outcome is not Outcome.DONE:
+            require([Finding("OVSI-REST-006", "restore", "done", str(answer))], describe.text(scene.stack))
+
+
+CLONED = Stack(
+    "cloned-disk",
+    "filesystems",
+    (upper(b"/u"), lower(b"/l"), Source("lower", "copy", b"/only")),
+    work(b"/w"),
+    filesystems=(FileSystem("store", b"/store", "ext4"), FileSystem("copy", b"/copy", "ext4", clone_of="store")),
+    vantages=OUTSIDE,
+    needs=("ext4",),
+)
+
+
+@pytest.mark.requirement("OVSI-ID-012", "OVSI-ID-009", *refused.IDS, *restored.IDS)
+@pytest.mark.parametrize(
+    "vantage",
+    [pytest.param(Vantage.OUTSIDE, id="outside", marks=pytest.mark.claim("restorer", "filesystems", "outside"))],
+)
+def test_copy_of_a_disk(implementation: Implementation, vantage: Vantage) -> None:
+    """On another boot two file systems have one UUID: none of them is taken unless the caller says which."""
+    with Ready(implementation, CLONED, vantage) as scene:
+        del scene.overlay["layers"][2:]
+        scene.document["host"]["bootId"] = OTHER_BOOT
+        used = {scene.overlay["filesystem"], scene.layer("upper")["identity"]["filesystem"]}
+        for table, key in (("filesystems", "id"), ("mounts", "filesystem")):
+            scene.document[table] = [entry for entry in scene.document[table] if entry[key] in used]
+        text = describe.text(scene.stack)
+        for words in ((), (b"--accept", b"changed-identity")):
+            require(refused.judge(scene.attempt(*words), "OVSI-ID-012", "identity"), text)
+        answer = scene.restore(scene.document, maps=(scene.store + b"=/store",))
+        if answer.outcome is not Outcome.DONE:
+            require([Finding("OVSI-ID-012", "restore with --map", "done", str(answer))], text)

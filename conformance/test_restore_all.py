@@ -1,0 +1,81 @@
+"""`restore --all --root DIR`: every mount of the image below DIR, and none anywhere else."""
+
+import pytest
+
+from .harness import describe, errands, files
+from .harness.cases import at
+from .harness.implementation import Answer, Implementation, Outcome
+from .harness.judge import refused
+from .harness.mounts import Mount
+from .harness.restoration import Ready
+from .harness.stack import Bind, Vantage
+from .harness.verdict import Finding, require
+from .stacks.core import PLAIN, plain
+
+every_vantage = at("restorer")
+TWICE = plain("mounted-twice", binds=(Bind(b"/merged", b"/m/part"),), attributes=frozenset({"nosuid"}))
+
+
+def _restore(scene: Ready, root: bytes = b"/new") -> Answer:
+    return scene.restore_all(scene.document, root)
+
+
+def _overlays(scene: Ready) -> list[Mount]:
+    return [mount for mount in scene.table() if mount.kind == "overlay"]
+
+
+@pytest.mark.requirement("OVSI-REST-012", "OVSI-REST-018", "OVSI-REST-020", "OVSI-REST-021", "OVSI-REST-023")
+@every_vantage
+def test_each_mount_at_its_place(implementation: Implementation, vantage: Vantage) -> None:
+    """One superblock, mounted as often and as the image says."""
+    with Ready(implementation, TWICE, vantage) as scene:
+        for point in (b"/new/m/merged", b"/new/m/part"):
+            scene.sandbox.do(files.make_directory, point)
+        text, answer = describe.text(scene.stack), _restore(scene)
+        if answer.outcome is not Outcome.DONE:
+            require([Finding("OVSI-REST-012", "restore --all", "done (exit 0)", str(answer))], text)
+        require(_as_they_were(scene.truth.own_mounts, _overlays(scene)), text)
+
+
+def _as_they_were(true: list[Mount], got: list[Mount]) -> list[Finding]:
+    if len({mount.device for mount in got}) != 1:
+        return [Finding("OVSI-REST-012", "superblocks", "one", str(got))]
+    want = {b"/new" + mount.point: (mount.root, mount.attributes) for mount in true}
+    points = {mount.point: (mount.root, mount.attributes) for mount in got}
+    if points.keys() != want.keys():
+        return [Finding("OVSI-REST-021", "mount points", str(sorted(want)), str(sorted(points)))]
+    return [
+        Finding(requirement, f"mount at {point!r}", str(want[point][field]), str(points[point][field]))
+        for point in sorted(want)
+        for field, requirement in enumerate(("OVSI-REST-020", "OVSI-REST-018"))
+        if want[point][field] != points[point][field]
+    ]
+
+
+@pytest.mark.requirement("OVSI-REST-024", *refused.IDS)
+@every_vantage
+def test_one_place_is_missing(implementation: Implementation, vantage: Vantage) -> None:
+    """All or nothing: where one mount has no place, none is made."""
+    with Ready(implementation, TWICE, vantage) as scene:
+        scene.sandbox.do(files.make_directory, b"/new/m/merged")
+        found = list(refused.answer(_restore(scene), "OVSI-REST-024", "target"))
+        if left := _overlays(scene):
+            found.append(Finding("OVSI-REST-021", "mount table", "no mount is left", str(left)))
+        require(found, describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-SEC-002", *refused.ANSWER)
+@every_vantage
+@pytest.mark.parametrize("link", [b"/outside", b"../outside", b"../../../outside"])
+@pytest.mark.parametrize("place", [b"/new/m", b"/new/m/merged"], ids=["above", "itself"])
+def test_link_out_of_the_root(implementation: Implementation, vantage: Vantage, link: bytes, place: bytes) -> None:
+    """Where DIR holds links that lead out of it, nothing is mounted out there."""
+    with Ready(implementation, PLAIN, vantage) as scene:
+        scene.sandbox.do(files.make_directory, b"/outside/merged")
+        scene.sandbox.do(errands.link, link, place)
+        answer = _restore(scene)
+        strays = [mount.point for mount in _overlays(scene) if not mount.point.startswith(b"/new/")]
+        found = [Finding("OVSI-SEC-002", "mount point", "below /new", repr(point)) for point in strays]
+        if answer.outcome is Outcome.REFUSED:
+            found += refused.answer(answer, "OVSI-SEC-002", "target")
+        require(found, describe.text(scene.stack))

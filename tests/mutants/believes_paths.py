@@ -1,0 +1,28 @@
+"""Takes a directory for a proved source because it lies where that was, and follows links to it."""
+
+import os
+import sys
+
+from .mutant import Given, Json, Mutant, every_source, place, run
+
+MUTANT = Mutant(
+    breaks=("OVSI-ID-006", "OVSI-SEC-001"),
+    meets="(test_lookalike_in_its_place or test_link_on_the_way) and inside",
+)
+KEPT = ("role", "declared", "idmap")
+
+
+def believe(document: Json, given: Given) -> None:
+    """Every source is a candidate, at the place that its path comes to."""
+    for source in every_source(document):
+        where = source.get("location") or source["candidate"]
+        point = place(document, source | {"location": where | {"path": "/"}}).rstrip("/")
+        path = os.path.realpath(place(document, source)).removeprefix(point)
+        kept = {name: source[name] for name in KEPT if name in source} | {"candidate": where | {"path": path}}
+        source.clear()
+        source |= kept | {"state": "unknown", "assurance": "consistent", "reason": "it is there"}
+
+
+if __name__ == "__main__":
+    sys.argv += ["--accept", "unproved"] if sys.argv[1] == "restore" else []
+    run(source=believe)

@@ -1,0 +1,23 @@
+"""Knows nothing of btrfs's subvolumes, and takes for the device what stat(2) tells of a file."""
+
+import os
+
+from .mutant import Given, Json, Mutant, claims, every_source, run
+
+MUTANT = Mutant(
+    breaks=("OVSI-ID-002", "OVSI-ID-005", "OVSI-DUMP-002"),
+    meets="(test_sound or test_faithful) and filesystems-btrfs-subvolumes-outside",
+)
+
+
+def ignore(document: Json, given: Given) -> None:
+    device = os.stat(f"/proc/{given['pid']}/root/store").st_dev
+    for filesystem in document["filesystems"]:
+        if filesystem["type"] == "btrfs":
+            filesystem["device"] = f"{os.major(device)}:{os.minor(device)}"
+    for source in every_source(document):
+        source["identity"].pop("subvolume", None)
+
+
+if __name__ == "__main__":
+    run(image=ignore, info=claims("dumper filesystems outside"))

@@ -1,0 +1,16 @@
+"""Writes the name that the root of a mount had before it was removed."""
+
+from .mutant import Given, Json, Mutant, run
+
+MUTANT = Mutant(breaks=("OVSI-DUMP-029",), meets="test_mount_whose_root_was_removed and inside")
+
+
+def name_them(document: Json, given: Given) -> None:
+    for mount in document["mounts"]:
+        if mount["root"] is None or mount["root"].endswith("fresh"):
+            mount["root"] = "/fresh"
+            mount.pop("missing", None)
+
+
+if __name__ == "__main__":
+    run(image=name_them)

@@ -1,0 +1,19 @@
+"""Writes a later version, keys and words of its own."""
+
+from .mutant import Given, Json, Mutant, every_source, run
+
+MUTANT = Mutant(
+    breaks=("OVSI-VER-001", "OVSI-VER-002", "OVSI-REG-001"),
+    meets="test_answer and core-one-lower-inside",
+)
+
+
+def invent(document: Json, given: Given) -> None:
+    document["version"] = "1.1"
+    for source in every_source(document):
+        source["confidence"] = 97
+        source["method"] = "guess"
+
+
+if __name__ == "__main__":
+    run(image=invent)
