@@ -11,7 +11,7 @@ from .content import Entries, fill, ordinary
 from .stack import FileSystem, Source, Stack
 from .truth import Truth
 
-_TRIES = 200
+_TRIES = 5000
 
 
 def build(world: World, stack: Stack) -> Truth:

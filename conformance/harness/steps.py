@@ -26,6 +26,7 @@ from .stack import (
     Standing,
     Step,
     Twin,
+    UsedWork,
 )
 
 DECOY = "decoy"
@@ -52,6 +53,8 @@ def take(world: World, stack: Stack, step: Step, names: dict[str, bytes], paths:
         case Linked(below):
             for label, source in stack.sources():
                 _linked(stack, source, _where(names[label].lstrip(b"/"), below))
+        case UsedWork(label, at):
+            shutil.copytree(_place(stack, label), at)
         case Twin(filesystem, at):
             _twin(world, stack, stack.filesystem(filesystem), at)
         case SnapshotOf(filesystem, of, path):
@@ -108,6 +111,11 @@ def _delete(stack: Stack, label: str, parent: bool, paths: dict[str, bytes | Non
     place = whose.filesystem(source.on).place(paths[label] or source.path)
     shutil.rmtree(os.path.dirname(place) if parent else place)
     paths[label] = None
+
+
+def _place(stack: Stack, label: str) -> bytes:
+    whose, source = _find(stack, label)
+    return whose.place(source)
 
 
 def _find(stack: Stack, label: str) -> tuple[Stack, Source]:

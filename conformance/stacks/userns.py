@@ -1,7 +1,7 @@
 """Overlays that a user namespace owns: `uuid=null`, no trusted xattrs, an owner that is not the initial one."""
 
 from ..harness.content import File
-from ..harness.stack import FileSystem, Lookalikes, Stack, Standing, Twin
+from ..harness.stack import FileSystem, Lookalikes, Stack, Standing, Twin, UsedWork
 from .core import STORE, option
 from .parts import INSIDE, lower, lowers, upper, work
 
@@ -10,12 +10,12 @@ def owned(name: str, *layers: object, **more: object) -> Stack:
     return Stack(name, "userns", layers, owner="user namespace", **more)  # type: ignore[arg-type]
 
 
-def alike(name: str, given: bytes, **more: object) -> Stack:
-    """A lower of which a second one stands beside it that differs in nothing that can be seen."""
-    layers = (upper(), lower(b"/l0", given, (File(b"all"),), on="second"))
-    filesystems = (STORE, FileSystem("second", b"/second", alike=b"/twin"))
-    apart = {"undecidable": frozenset({"lower/0"}), "vantages": INSIDE}
-    return owned(name, *layers, work=work(), filesystems=filesystems, **apart, **more)
+def alike(name: str, twin: bytes, *standing: bytes) -> Stack:
+    """A lower beside a second one of the same names, numbers, contents and times; whoever guesses is wrong in one."""
+    layers = (upper(), lower(b"/l0", b"l0", (File(b"all"),), on="second"))
+    filesystems = (STORE, FileSystem("second", b"/second", alike=twin))
+    since = tuple(map(Standing, standing))
+    return owned(name, *layers, work=work(), filesystems=filesystems, cwd=b"/second", since=since, vantages=INSIDE)
 
 
 STACKS = (
@@ -39,6 +39,17 @@ STACKS = (
         cwd=b"/store/i",
         since=(Lookalikes(b"/"), Lookalikes(b"/elsewhere"), Standing(b"/elsewhere")),
     ),
-    alike("alike", b"/second/l0"),
-    alike("alike-and-relative", b"l0", cwd=b"/second", since=(Standing(b"/second"), Standing(b"/twin"))),
+    alike("alike-and-before-it", b"/first", b"/first", b"/second"),
+    alike("alike-and-after-it", b"/twin", b"/second", b"/twin"),
+    owned(
+        "two-work-directories",
+        upper(b"/a/u", b"u"),
+        lower(b"/a/l", b"l"),
+        work=work(b"/a/w", b"w"),
+        cwd=b"/store/a",
+        since=(UsedWork("work", b"/store/b/w"), Standing(b"/store/a"), Standing(b"/store/b")),
+        undecidable=frozenset({"work"}),
+        vantages=INSIDE,
+    ),
+    alike("alike-and-relative-mirrored", b"/twin", b"/second", b"l0", cwd=b"/twin", since=BOTH),
 )

@@ -51,6 +51,7 @@ class Worker:
             raise BrokenRunError("a worker ended: see its traceback above")
         outcome = Outcome(**json.loads(line))
         outcome.calls = [(task, name, nth) for task, name, nth in outcome.calls]  # JSON made lists of them
+        outcome.commits = [(task, name, nth) for task, name, nth in outcome.commits]
         outcome.faults += document_faults(outcome)
         return outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib.util
 import json
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def _warm(setting: case.Setting) -> None:
-    """Import what a restore, and a refusal, import: learnt from one of each in a child."""
+    """Import what a restore and refusals import, their children included: learnt by doing some in a child."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -47,17 +48,18 @@ def _warm(setting: case.Setting) -> None:
             os._exit(0)
     os.close(writing)
     with open(reading) as learnt:
-        names = learnt.read().split()
+        names = dict.fromkeys(learnt.read().split())
     os.waitpid(child, 0)
     Program(setting.program).main()
     for name in names:
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     gc.collect()
     gc.freeze()
 
 
 def _learn(setting: case.Setting, writing: int) -> None:
-    known = set(sys.modules)
+    sys.addaudithook(lambda event, words: os.write(writing, f"{words[0]}\n".encode()) if event == "import" else None)
     program = Program(setting.program)
     words = World(SCENARIOS[setting.scenario]).words
     main = program.main()
@@ -69,7 +71,6 @@ def _learn(setting: case.Setting, writing: int) -> None:
             main()
         except BaseException as end:  # noqa: BLE001  # what it says is of no interest here
             del end
-    os.write(writing, "\n".join(set(sys.modules) - known).encode())
 
 
 if __name__ == "__main__":

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 SPECIFICATIONS = ("1.0",)
 _VANTAGES = ("inside", "outside")
-_MOUNTS = ("core", "relative", "deep", "escaping")
+_MOUNTS = ("core", "relative", "deep", "escaping", "unmounted", "elsewhere", "data-only", "nested", "volatile")
 _CLAIMS = (
     ("image", ("core",), _VANTAGES),
-    ("dumper", _MOUNTS, _VANTAGES),
-    ("dumper", ("userns",), ("inside",)),
-    ("restorer", _MOUNTS, _VANTAGES),
-    ("restorer", ("userns",), ("inside",)),
-    ("round-trip", _MOUNTS, _VANTAGES),
-    ("round-trip", ("userns",), ("inside",)),
+    ("dumper", (*_MOUNTS, "idmapped", "userns"), _VANTAGES),
+    ("dumper", ("filesystems",), ("outside",)),
+    *(
+        claim
+        for name in ("restorer", "round-trip")
+        for claim in (
+            (name, _MOUNTS, _VANTAGES),
+            (name, ("idmapped", "userns"), ("inside",)),
+            (name, ("filesystems",), ("outside",)),
+        )
+    ),
 )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INTROSPECTION = "introspection"
 FILE_IDENTIFIER = "file-identifier"
-OPENING = "x-ovsi-opening"
+OPENING = "opening"
 WITNESS = "witness"
 OPTION_STRING = "option-string"
 RUNGS = (INTROSPECTION, FILE_IDENTIFIER, OPENING, WITNESS, OPTION_STRING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import Refusal
 from ..identity import by_device_alone
 from ..image.model import by_id, sources
-from .options import planned
+from .options import planned, planned_security
 from .paths import below, joined
 from .records import (
     ByInner,
@@ -14,7 +14,6 @@ from .records import (
     ByProcess,
     Mapping,
     MountPlan,
-    Option,
     OverlayPlan,
     Plan,
     SourcePlan,
@@ -47,6 +46,7 @@ def make_plan(image: Image, request: Request, host: Host) -> Plan:
         same_boot=tables.same_boot,
         pid=request.pid,
         accept=request.accept,
+        mount_devices=request.mount_devices,
         overlays=tuple(
             _overlay_plan(overlay, tables, overlay.id in wanted, _serves(overlay, ordered)) for overlay in ordered
         ),
@@ -76,7 +76,7 @@ class _Tables:
             self._witnesses[filesystem.id] = tuple(
                 Witness(mount.mount_id, mount.unique_id, mount.root, mount.mount_point)
                 for mount in self.mounts.values()
-                if mount.filesystem == filesystem.id
+                if mount.filesystem == filesystem.id and mount.root is not None
             )
         return self._witnesses[filesystem.id]
 
@@ -134,7 +134,7 @@ def _overlay_plan(overlay: Overlay, tables: _Tables, wanted: bool, serves: bool)
         device=tables.filesystems[overlay.filesystem].device if tables.same_boot else None,
         sources=tuple(_source_plan(overlay, name, source, tables) for name, source in sources(overlay)),
         options=planned(overlay.options),
-        security_options=tuple(Option(option.name, option.value, True) for option in overlay.security_options),
+        security_options=planned_security(overlay.security_options),
         superblock_flags=overlay.superblock_flags,
         mounter=overlay.mounter,
         mounts=_mount_plans(overlay, tables, notes) if wanted else (),
@@ -144,38 +144,45 @@ def _overlay_plan(overlay: Overlay, tables: _Tables, wanted: bool, serves: bool)
 
 
 def _mount_plans(overlay: Overlay, tables: _Tables, notes: list[str]) -> tuple[MountPlan, ...]:
-    if tables.request.all_root is not None:
-        root = tables.request.all_root
-        return tuple(
-            _mount_plan(tables.mounts[mount], joined(root, tables.mounts[mount].mount_point), notes)
-            for mount in overlay.mounts
-        )
-    target = tables.request.target or b""
-    if not overlay.mounts:
+    root, target = tables.request.all_root, tables.request.target or b""
+    mounts = [tables.mounts[mount] for mount in overlay.mounts]
+    if root is None and not mounts:
         return (MountPlan(b"/", target, None, (), None, None, False),)
-    return (_mount_plan(tables.mounts[overlay.mounts[0]], target, notes),)
+    if root is None:
+        mounts = mounts[:1]
+    groups = {mount.propagation.peer_group for mount in mounts if mount.propagation is not None}
+    return tuple(
+        _mount_plan(mount, target if root is None else joined(root, mount.mount_point), root, groups, notes)
+        for mount in mounts
+    )
 
 
-def _mount_plan(mount: Mount, target: bytes, notes: list[str]) -> MountPlan:
+def _mount_plan(
+    mount: Mount, target: bytes, within: bytes | None, groups: set[int | None], notes: list[str]
+) -> MountPlan:
     propagation = mount.propagation
-    if propagation is not None and propagation.master is not None:
-        notes.append(f"mount {mount.id}: its master, peer group {propagation.master}, is not part of the image")
+    master = propagation.master if propagation is not None else None
+    if master is not None and master not in groups:
+        notes.append(f"mount {mount.id}: no mount of its master, peer group {master}, is restored with it")
+        master = None
     return MountPlan(
         root=mount.root,
         target=target,
         source=mount.source,
         attributes=mount.attributes,
         peer_group=propagation.peer_group if propagation is not None else None,
-        master=propagation.master if propagation is not None else None,
+        master=master,
         unbindable=propagation is not None and propagation.unbindable,
+        within=within,
     )
 
 
 def _source_plan(overlay: Overlay, name: str, source: Source, tables: _Tables) -> SourcePlan:
     subject = f"{overlay.id}/{name}"
     proved = source.assurance == "proved"
-    if not proved:
-        _allow_unproved(source, subject, tables.request.accept)
+    idmap_known = name == "work" or all(field != "idmap" for field, _why in source.missing)
+    if not proved or not idmap_known:
+        _allow_unproved(source, subject, tables.request.accept, proved)
     place = source.location if proved else source.candidate
     filesystem = _filesystem_of(source, place, tables)
     role = name.partition("/")[0]
@@ -189,14 +196,16 @@ def _source_plan(overlay: Overlay, name: str, source: Source, tables: _Tables) -
         state=source.state,
         reason=source.reason or "",
         idmap=source.idmap,
+        idmap_known=idmap_known,
     )
 
 
-def _allow_unproved(source: Source, subject: str, accept: frozenset[str]) -> None:
+def _allow_unproved(source: Source, subject: str, accept: frozenset[str], proved: bool) -> None:
     why = f": {source.reason}" if source.reason else ""
     if "unproved" not in accept:
-        raise Refusal("source-unproved", f"the image does not prove {subject}{why}", subject)
-    if source.candidate is None:
+        what = f"the ID mapping of {subject}" if proved else subject
+        raise Refusal("source-unproved", f"the image does not prove {what}{why}", subject)
+    if not proved and source.candidate is None:
         raise Refusal("no-candidate", f"{subject} is unknown, and the image has no candidate for it{why}", subject)
 
 
@@ -213,9 +222,10 @@ def _ways(source: Source, place: Place | None, filesystem: Filesystem | None, ta
         return [_by_process(place)] if place is not None and place.process is not None and tables.same_boot else []
     mount = tables.mounts[place.mount] if place is not None and place.mount is not None else None
     path = source.path
-    if path is None and mount is not None and place is not None:
-        path = joined(mount.root, place.path)
-    mapped = _by_map(filesystem.id, path, tables)
+    root = mount.root if mount is not None else None
+    if place is not None and root is not None and (path is None or source.assurance != "proved"):
+        path = joined(root, place.path)
+    mapped = _by_map(filesystem, path, tables)
     if mapped is not None:
         return [mapped]
     within = ByMount(
@@ -237,11 +247,12 @@ def _ways(source: Source, place: Place | None, filesystem: Filesystem | None, ta
     return ways
 
 
-def _by_map(filesystem: str, path: bytes | None, tables: _Tables) -> ByMap | None:
-    for mapping in tables.maps.get(filesystem, ()):
+def _by_map(filesystem: Filesystem, path: bytes | None, tables: _Tables) -> ByMap | None:
+    witnesses = tables.witnesses(filesystem) if tables.same_boot else ()
+    for mapping in tables.maps.get(filesystem.id, ()):
         rest = below(path, mapping.sub) if path is not None else None
         if rest is not None:
-            return ByMap(mapping.directory, rest)
+            return ByMap(mapping.directory, rest, witnesses)
     return None
 
 

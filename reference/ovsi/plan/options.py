@@ -27,8 +27,8 @@ _WITHOUT_EFFECT = {
     ("xino", b"off"),
     ("xino", b"auto"),
     ("uuid", b"auto"),
+    ("uuid", b"null"),
     ("fsync", b"auto"),
-    ("fsync", b"ordered"),
     ("redirect_dir", b"follow"),
 }
 """Values that say what a kernel without the option does anyway."""
@@ -53,6 +53,11 @@ def planned(options: Iterable[MountOption]) -> tuple[Option, ...]:
             continue
         given.append(Option(option.name, option.value, (option.name, option.value) not in _WITHOUT_EFFECT))
     return tuple(given)
+
+
+def planned_security(options: Iterable[MountOption]) -> tuple[Option, ...]:
+    """The same of the options of a security module; `seclabel` only shows, and sets nothing."""
+    return tuple(Option(option.name, option.value, True) for option in options if option.name != "seclabel")
 
 
 def is_volatile(options: Iterable[Option]) -> bool:

@@ -38,7 +38,10 @@ def parse_map(word: bytes) -> Mapping:
 
 
 class Request(Record):
-    """What the command line of `restore` asks for. `accept`: words of the registry."""
+    """What the command line of `restore` asks for. `accept`: words of the registry.
+
+    mount_devices: a file system that is mounted nowhere may be mounted, privately, from its device.
+    """
 
     overlay_id: str | None = None
     target: bytes | None = None
@@ -46,6 +49,7 @@ class Request(Record):
     pid: int | None = None
     maps: tuple[Mapping, ...] = ()
     accept: frozenset[str] = frozenset()
+    mount_devices: bool = False
 
 
 class Host(Record):
@@ -96,10 +100,11 @@ class ByMount(Record):
 
 
 class ByMap(Record):
-    """Look at `path` below `directory`, as `--map` says."""
+    """Look at `path` below `directory`, as `--map` says. `witnesses` as of ByMount."""
 
     directory: bytes
     path: bytes
+    witnesses: tuple[Witness, ...] = ()
 
 
 class ByProcess(Record):
@@ -122,7 +127,8 @@ class SourcePlan(Record):
     """One source. name: `upper`, `lower/0`…, `data/0`…, `work`. ways: how to reach it, tried in order.
 
     identity is compared with the opened directory; None for a candidate of which nothing is known. `proved` tells
-    whether the image proves it; if not, `ways` lead to its candidate and the restore records that.
+    whether the image proves it; if not, `ways` lead to its candidate and the restore records that. idmap_known is False
+    where the image does not know whether the layer is ID-mapped.
     """
 
     name: str
@@ -134,6 +140,7 @@ class SourcePlan(Record):
     state: str
     reason: str
     idmap: LayerIdmap | None
+    idmap_known: bool = True
 
 
 class Option(Record):
@@ -147,16 +154,19 @@ class Option(Record):
 class MountPlan(Record):
     """One mount of a superblock: which directory of the overlay, where, and how.
 
-    attributes: MOUNT_ATTR_* words to set, all others are cleared. peer_group and master are the image's numbers.
+    root is None where that directory was removed. attributes: MOUNT_ATTR_* words to set, all others are cleared.
+    peer_group and master are the image's numbers; master is None where no mount of that group is restored with it.
+    within: the directory that no link on the way to the target may lead out of, None where the caller chose all of it.
     """
 
-    root: bytes
+    root: bytes | None
     target: bytes
     source: bytes | None
     attributes: tuple[str, ...]
     peer_group: int | None
     master: int | None
     unbindable: bool
+    within: bytes | None = None
 
 
 class OverlayPlan(Record):
@@ -179,9 +189,13 @@ class OverlayPlan(Record):
 
 
 class Plan(Record):
-    """A whole restore, inner overlays before those that use them. pid: whose mount namespace, None the caller's."""
+    """A whole restore, inner overlays before those that use them. pid: whose mount namespace, None the caller's.
+
+    mount_devices: a file system that is mounted nowhere may be mounted, privately, from its device.
+    """
 
     same_boot: bool
     pid: int | None
     accept: frozenset[str]
     overlays: tuple[OverlayPlan, ...]
+    mount_devices: bool = False

@@ -19,6 +19,7 @@ def as_data(plan: Plan) -> dict[str, object]:
         "sameBoot": plan.same_boot,
         "pid": plan.pid,
         "accept": sorted(plan.accept),
+        "mountDevices": plan.mount_devices,
         "overlays": [_overlay(overlay) for overlay in plan.overlays],
     }
 
@@ -41,9 +42,10 @@ def _option(option: Option) -> dict[str, object]:
 def _mount(mount: MountPlan) -> dict[str, object]:
     return {
         "target": text(mount.target),
-        "root": text(mount.root),
+        "root": _text(mount.root),
         "attributes": list(mount.attributes),
-        "shared": mount.peer_group is not None,
+        "peerGroup": mount.peer_group,
+        "master": mount.master,
         "unbindable": mount.unbindable,
     }
 
@@ -104,7 +106,7 @@ def lines(plan: Plan) -> list[str]:
 
 
 def _of_root(mount: MountPlan) -> str:
-    shown = "" if mount.root == b"/" else f" its directory {text(mount.root)}"
+    shown = "" if mount.root == b"/" else f" its directory {_text(mount.root) or 'that was removed'}"
     return shown + (f" ({','.join(mount.attributes)})" if mount.attributes else "")
 
 

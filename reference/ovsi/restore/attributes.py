@@ -15,6 +15,7 @@ from ..linux.mountapi import (
     MOUNT_ATTR_STRICTATIME,
     MS_PRIVATE,
     MS_SHARED,
+    MS_SLAVE,
     MS_UNBINDABLE,
     mount_setattr,
 )
@@ -63,15 +64,21 @@ def attribute_bits(words: tuple[str, ...]) -> int:
     return bits
 
 
-def set_before(mount: int, plan: MountPlan) -> None:
-    """Attributes and propagation of a detached mount, all that the kernel lets be set before it is attached."""
+def set_before(mount: int, plan: MountPlan, shared: bool | None) -> None:
+    """Attributes and propagation of a detached mount, as far as the kernel lets them be set before it is attached.
+
+    A slave is one already, and a peer of another mount is shared. Absent attributes leave those of a new mount.
+    shared: whether it will be attached below a shared mount, None where that is not known yet.
+    """
     propagation = MS_SHARED if plan.peer_group is not None else 0
+    if plan.unbindable and plan.peer_group is None and shared is False:
+        propagation = MS_UNBINDABLE
     bits = attribute_bits(plan.attributes)
     mount_setattr(mount, b"", AT_EMPTY_PATH, set_=bits, clear=_ALL & ~bits | MOUNT_ATTR__ATIME, propagation=propagation)
 
 
 def set_after(mount: int, plan: MountPlan) -> None:
-    """Private or unbindable: below a shared parent every new mount becomes shared, and an unbindable one is refused."""
+    """What a shared parent undoes: below it every new mount becomes shared, and an unbindable one is refused."""
     if plan.peer_group is None:
-        propagation = MS_UNBINDABLE if plan.unbindable else MS_PRIVATE
+        propagation = MS_UNBINDABLE if plan.unbindable else MS_PRIVATE if plan.master is None else MS_SLAVE
         mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=propagation)

@@ -124,9 +124,20 @@ def module_default(name: str) -> bytes | None:
     return fixed.get(name) or _parameter(name)
 
 
+_parameters: dict[str, bytes | None] = {}
+
+
+def load_module_defaults() -> None:
+    """Read what `module_default` may be asked for, before this process goes where another /sys may be."""
+    for name in ("redirect_dir", "redirect_always_follow", "xino_auto", "index", "nfs_export", "metacopy"):
+        _parameter(name)
+
+
 def _parameter(name: str) -> bytes | None:
-    try:
-        raw = read_file(b"/sys/module/overlay/parameters/" + name.encode()).strip()
-    except OSError:
-        return None
-    return {b"Y": b"on", b"N": b"off"}.get(raw, raw)
+    if name not in _parameters:
+        try:
+            raw = read_file(b"/sys/module/overlay/parameters/" + name.encode()).strip()
+        except OSError:
+            raw = b""
+        _parameters[name] = {b"Y": b"on", b"N": b"off"}.get(raw, raw or None)
+    return _parameters[name]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-from ..errors import Refusal
-from ..identity import by_device_alone, row_of
+from ..errors import Refusal, text
+from ..identity import SAME, by_device_alone, row_of
 from ..plan.paths import common
 from ..plan.records import ByInner, ByMap, ByMount, ByProcess
 from . import own
@@ -18,15 +18,17 @@ from .look import Superblock
 from .pair import in_one_tree, on_one_mount, pair_of
 from .reach import Anchor, Namespace
 from .result import Accepted
-from .search import Opened, Search
+from .search import Opened, Search, open_plainly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ..image.model import Filesystem
     from ..linux.mounttable import Mount
     from ..plan.records import OverlayPlan, Plan, SourcePlan
     from .child import Outcome
+    from .covered import Uncovered
     from .elsewhere import Elsewhere
     from .result import What
 
@@ -46,6 +48,7 @@ class Finder:
         self.inner = inner
         self.home = home
         self.accepted: list[Accepted] = []
+        self.notes: list[str] = []
         self._mounts: dict[tuple[object, ...], list[Mount]] = {}
 
     def open_all(self, overlay: OverlayPlan) -> list[Opened]:
@@ -55,15 +58,19 @@ class Finder:
         """
         found: dict[str, Opened] = {}
         try:
-            searches = {source.name: Search(self, source) for source in overlay.sources}
+            self._at_its_place(overlay, found)
+            rest = [source for source in overlay.sources if source.name not in found]
+            searches = {source.name: Search(self, source) for source in rest}
             self._here(overlay, searches, found)
+            self._covered(overlay, searches, found)
             self._elsewhere(overlay, searches, found)
             self._otherwise(overlay, searches, found)
+            self._on_devices(overlay, searches, found)
             for source in overlay.sources:
-                subject = overlay.subject(source)
                 if source.name not in found:
-                    raise searches[source.name].refusal(subject)
-                self._judge(found[source.name], subject, isinstance(source.ways[0], ByMap))
+                    raise searches[source.name].refusal(overlay.subject(source))
+                if not (found[source.name].verdict is SAME and source.proved and source.idmap_known):
+                    self._judge(found[source.name], overlay.subject(source), isinstance(source.ways[0], ByMap))
             opened = [found[source.name] for source in overlay.sources]
             on_one_mount(opened)
         except BaseException:
@@ -71,16 +78,43 @@ class Finder:
             raise
         return opened
 
+    def _at_its_place(self, overlay: OverlayPlan, found: dict[str, Opened]) -> None:
+        """The short way for the many layers: those that are where the image saw them, and plainly the same."""
+        for source in overlay.sources:
+            way = source.ways[0] if source.ways else None
+            if isinstance(way, ByMount) and way.path is not None and source.proved and source.role in ("lower", "data"):
+                mount = next(iter(self.mounts_for(way, source)), None)
+                opened = open_plainly(self, source, mount, way.path) if mount is not None else None
+                if opened is not None:
+                    found[source.name] = opened
+
     def _here(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
         for source in overlay.sources:
+            if source.name in found:
+                continue
             search = searches[source.name]
             if source.role == "work" and "upper" in found:
                 search.near = found["upper"].anchor.mount
+            if source.role in ("upper", "work"):
+                search.beside = searches["work" if source.role == "upper" else "upper"].path()
             for way in source.ways:
                 if isinstance(way, (ByMount, ByMap)) and source.name not in found:
                     opened = search.by_map(way) if isinstance(way, ByMap) else search.by_mount(way)
                     if opened is not None:
                         found[source.name] = opened
+
+    def _covered(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
+        """What is missing looked for below the mounts of its file system that others hide."""
+        tried: list[Mount] = []
+        while missing := _missing(overlay, found):
+            hidden = (mount for source, way in missing for mount in searches[source.name].hidden_mounts(way))
+            mount = next((mount for mount in hidden if mount not in tried), None)
+            if mount is None:
+                return
+            from .covered import Uncovered
+
+            tried.append(mount)
+            self._fetch(Uncovered(mount), missing, searches, found)
 
     def _elsewhere(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
         """What is missing looked for in each other mount namespace that the image names for it, all at once."""
@@ -100,7 +134,7 @@ class Finder:
 
     def _fetch(
         self,
-        there: Elsewhere,
+        there: Elsewhere | Uncovered,
         missing: list[tuple[SourcePlan, ByMount]],
         searches: dict[str, Search],
         found: dict[str, Opened],
@@ -109,13 +143,15 @@ class Finder:
             for anchor, path, source in self._copy_from(there, missing):
                 opened = searches[source.name].look_in(anchor, anchor.fd, path, anchor.fd)
                 if opened is not None:
+                    if source.name in found:
+                        os.close(found[source.name].fd)
                     found[source.name] = opened
         except PermissionError as failure:
             for source, _way in missing:
-                searches[source.name].missing = f"the mount namespace that holds it may not be entered: {failure}"
+                searches[source.name].hint = f"; {failure.strerror}"
 
     def _copy_from(
-        self, there: Elsewhere, missing: list[tuple[SourcePlan, ByMount]]
+        self, there: Elsewhere | Uncovered, missing: list[tuple[SourcePlan, ByMount]]
     ) -> Iterator[tuple[Anchor, bytes, SourcePlan]]:
         """Detached copies of the trees that hold the sources, with the path of each; a child goes there for them."""
 
@@ -145,6 +181,39 @@ class Finder:
                 if opened is not None:
                     found[source.name] = opened
 
+    def _on_devices(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
+        """What is on a file system that is mounted nowhere, from its block device."""
+        roots: dict[str, Anchor | None] = {}
+        missing = [] if self.home is not None else _missing(overlay, found)
+        for source, way in missing:
+            filesystem, search = source.filesystem, searches[source.name]
+            if filesystem is None or way.path is None or search.mounted:
+                continue
+            if filesystem.id not in roots:
+                written = any(other.filesystem == filesystem and other.role == "upper" for other, _way in missing)
+                roots[filesystem.id] = self._from_device(filesystem, search, written)
+            anchor = roots[filesystem.id]
+            opened = search.on_device(anchor, way) if anchor is not None else None
+            if opened is not None:
+                found[source.name] = opened
+
+    def _from_device(self, filesystem: Filesystem, search: Search, writable: bool) -> Anchor | None:
+        from .devices import device_of, mount_privately
+
+        device = device_of(filesystem, self.plan.same_boot)
+        if device is None:
+            return None
+        if not self.plan.mount_devices:
+            search.hint = f"; with --mount-devices {text(device)} would be looked at"
+            return None
+        try:
+            anchor = mount_privately(device, filesystem, writable=writable)
+        except OSError as failure:
+            search.barred = f"{text(device)} can't be mounted: {failure.strerror}"
+            return None
+        self.notes.append(f"{text(device)} was mounted privately")
+        return self.namespace.keep(anchor)
+
     def _judge(self, found: Opened, subject: str, mapped: bool) -> None:
         """Raises Refusal for a directory that is not, or can't be shown to be, the source. Spec sections 4.4, 4.5."""
         source, verdict = found.plan, found.verdict
@@ -153,7 +222,8 @@ class Finder:
         if verdict.kind == "moved":
             self._accept("changed-identity", "identity-changed", subject, verdict.detail)
         elif verdict.kind == "unconfirmed":
-            liftable = mapped or source.filesystem is None or row_of(source.filesystem.type).later is None
+            nothing = source.filesystem is None or row_of(source.filesystem.type).later is None
+            liftable = mapped or (nothing and not self.plan.same_boot)
             if not liftable:
                 raise Refusal("identity-differs", f"{subject} is not confirmed: {verdict.detail}", subject)
             self._accept("changed-identity", "identity-changed", subject, verdict.detail)
@@ -161,6 +231,8 @@ class Finder:
             raise Refusal("identity-insufficient", f"{subject} can't be checked: {verdict.detail}", subject)
         if not source.proved:
             self._accept("unproved", "source-unproved", subject, "the candidate of the image was used")
+        elif not source.idmap_known:
+            self._accept("unproved", "source-unproved", subject, "its ID mapping is not known, and none was used")
 
     def _accept(self, what: What, code: str, subject: str, detail: str) -> None:
         if what not in self.plan.accept:
@@ -171,9 +243,10 @@ class Finder:
         """The mounts of a file system, the one where the image saw the source first; found once a file system."""
         filesystem = source.filesystem
         assert filesystem is not None
-        key = (way.device, way.uuid, way.mount_point, way.mount_root, source.proved, filesystem.type)
+        writable = source.role in ("upper", "work")
+        key = (way.device, way.uuid, way.mount_point, way.mount_root, source.proved, filesystem.type, writable)
         if key not in self._mounts:
-            mounts = self._mounts_of(way, filesystem.type)
+            mounts = [mount for mount in self._mounts_of(way, filesystem.type) if _serves(mount, writable)]
             if not source.proved:
                 mounts = [mount for mount in mounts if mount.mount_point == way.mount_point]
             self._mounts[key] = sorted(
@@ -192,7 +265,7 @@ class Finder:
             bearers = self.namespace.by_uuid(way.uuid, fs_type)
             if len(bearers) > 1:
                 message = f"file systems {', '.join(bearers)} bear the same UUID: say with --map which one is meant"
-                raise Refusal("identity-insufficient", message, way.uuid)
+                raise Refusal("identity-ambiguous", message, way.uuid)
             mounts = next(iter(bearers.values()), [])
         if not mounts and way.device is None and way.mount_point is not None:
             # Nothing names the file system on this boot: the place is looked at, and judged as unconfirmed.
@@ -200,12 +273,20 @@ class Finder:
         return mounts
 
 
+def _serves(mount: Mount, writable: bool) -> bool:
+    """Whether the kernel takes layers through a mount: it maps no IDs, and is not read-only for upper and work."""
+    return b"idmapped" not in mount.attributes and not (writable and b"ro" in mount.attributes)
+
+
 def _missing(overlay: OverlayPlan, found: dict[str, Opened]) -> list[tuple[SourcePlan, ByMount]]:
-    """The sources that are not found and could be below some mount."""
+    """The sources that are not found and could be below some mount; upper and work together, if either is not."""
+    names = {source.name for source in overlay.sources if source.name not in found}
+    if names & {"upper", "work"}:
+        names |= {"upper", "work"}
     return [
         (source, way)
         for source in overlay.sources
-        if source.name not in found
+        if source.name in names
         for way in source.ways
         if isinstance(way, ByMount)
     ]

@@ -1,19 +1,20 @@
 """The finished stack compared with the plan while no one can see it: what the kernel itself says of the new superblock.
 
-Without reading kernel memory that is: number and roles of the layers and their names, every option's effective value,
-whether it can be written, and which directory is its root. That each layer is the checked directory follows from how it
-was given: by its descriptor, or by a name that no one else can reach. Nothing below the root is looked up, for that
-could write.
+Number and roles of the layers, every option's value in effect, whether it can be written, and which directory is its
+root. That each layer is the checked directory follows from how it was given: by its descriptor, or by a name that no
+one else can reach; of stacks that are not deep the kernel's own structures are compared too (`held_by_kernel`).
+Nothing below the root is looked up, for that could write.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 
 from ..errors import Refusal
 from ..linux.files import fstatfs
 from ..linux.handles import AT_HANDLE_FID, handle_of_fd
-from .context import given_options, module_default
+from .context import in_initial_user_namespace, is_known, module_default
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from .result import Setup
     from .search import Opened
 
+MOST_SOURCES = 100
+"""Up to as many sources the kernel's own structures are read: it takes some 15 ms, and of 500 layers 30."""
+
 _OVERLAY_MAGIC = 0x794C7630
 _ST_RDONLY = 1
 _KERNEL_IDENTIFIER = 248  # OVL_FILEID_V1, fs/overlayfs/overlayfs.h
@@ -30,12 +34,19 @@ _HEADER = 20 + 4  # three bytes of padding, struct ovl_fb up to its uuid, the uu
 _LAYER_OPTIONS = ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir")
 
 
-def check(overlay: OverlayPlan, opened: Sequence[Opened], shown: Sequence[bytes], mount: int, setup: Setup) -> None:
-    """Raises Refusal stack-differs, unsupported-option where the kernel's word differs from the plan."""
-    pairs = [(name.decode(errors="replace"), value) for name, _equals, value in (o.partition(b"=") for o in shown)]
+def check(
+    overlay: OverlayPlan, opened: Sequence[Opened], shown: Sequence[bytes], mount: int, setup: Setup, *, at_home: bool
+) -> None:
+    """Raises Refusal stack-differs where the kernel's word differs from the plan.
+
+    at_home: this process is where the caller was, and may load code and read /sys.
+    """
+    pairs = [(name, value) for name, _equals, value in (option.partition(b"=") for option in shown)]
     _check_layers(overlay, opened, pairs, setup)
-    for option in given_options(overlay):
-        _check_option(overlay, option, pairs)
+    alike = len({_device(source) for source in opened if source.plan.role != "work"}) == 1
+    for option in overlay.options:
+        if option.name != "xino" or not alike:  # it is neither shown nor matters where all layers are on one
+            _check_option(overlay, option, pairs)
     status = fstatfs(mount)
     if status.type != _OVERLAY_MAGIC:
         raise _differs(overlay, "it is no overlay")
@@ -43,6 +54,12 @@ def check(overlay: OverlayPlan, opened: Sequence[Opened], shown: Sequence[bytes]
     if writable and status.flags & _ST_RDONLY:
         raise _differs(overlay, "the kernel made it read-only; its log says why")
     _check_root(overlay, opened, mount)
+    if at_home and len(opened) <= MOST_SOURCES and in_initial_user_namespace():
+        from .held_by_kernel import compare
+
+        difference = compare(opened, mount)
+        if difference:
+            raise _differs(overlay, difference)
 
 
 def _differs(overlay: OverlayPlan, what: str) -> Refusal:
@@ -50,38 +67,50 @@ def _differs(overlay: OverlayPlan, what: str) -> Refusal:
 
 
 def _check_layers(
-    overlay: OverlayPlan, opened: Sequence[Opened], pairs: Sequence[tuple[str, bytes]], setup: Setup
+    overlay: OverlayPlan, opened: Sequence[Opened], pairs: Sequence[tuple[bytes, bytes]], setup: Setup
 ) -> None:
-    def count(role: str) -> int:
-        return sum(source.plan.role == role for source in opened)
-
-    lowers, data = count("lower"), count("data")
+    roles = [source.plan.role for source in opened]
     names = [name for name, _value in pairs]
+    lowers, data = roles.count("lower"), roles.count("data")
     if setup == "page":
-        head, *rest = next((value for name, value in pairs if name == "lowerdir"), b"").split(b"::")
+        head, *rest = next((value for name, value in pairs if name == b"lowerdir"), b"").split(b"::")
         found = (len(head.split(b":")), len(rest))
     else:
-        found = (names.count("lowerdir+"), names.count("datadir+"))
+        found = (names.count(b"lowerdir+"), names.count(b"datadir+"))
     if found != (lowers, data):
         raise _differs(overlay, f"it has {found[0]} lower and {found[1]} data-only layers, not {lowers} and {data}")
-    for name, role in (("upperdir", "upper"), ("workdir", "work")):
-        if names.count(name) != count(role):
-            raise _differs(overlay, f"{name} is there {names.count(name)} times, not {count(role)}")
+    for role in ("upper", "work"):
+        there = names.count(role.encode() + b"dir")
+        if there != roles.count(role):
+            raise _differs(overlay, f"{role}dir is there {there} times, not {roles.count(role)}")
 
 
-def _check_option(overlay: OverlayPlan, option: Option, pairs: Sequence[tuple[str, bytes]]) -> None:
-    shown = next((value for name, value in pairs if name == option.name), None)
+def _device(source: Opened) -> str:
+    return source.anchor.superblock.device or str(os.fstat(source.fd).st_dev)
+
+
+def _check_option(overlay: OverlayPlan, option: Option, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    name = option.name.encode()
+    shown = next((value for key, value in pairs if key == name), None)
     if option.value is None:
         if shown is None and option.name in ("default_permissions", "userxattr"):
             raise _differs(overlay, f"{option.name} has no effect")
         return
+    if (option.name, option.value) in (("uuid", b"auto"), ("fsync", b"volatile")):
+        # `auto` is met by whatever becomes of it; `volatile` has two names, and the kernel shows the one that it has.
+        return
     effective = shown if shown is not None else module_default(option.name)
-    if option.name in ("uuid", "xino") or effective is None:
-        return  # `xino` is not shown where it does not matter, `uuid` says auto, null or on for one and the same
-    if effective != option.value:
-        value = option.value.decode(errors="replace")
-        message = f"overlay {overlay.id}: {option.name}={value} became {effective.decode(errors='replace')} here"
-        raise Refusal("stack-differs", message, option.name)
+    if effective in (None, option.value) or (option.name == "redirect_dir" and _is_off(option.value, effective)):
+        return
+    if shown is None and not option.needed and not is_known(option):
+        return  # it was left out, and means what this kernel does anyway
+    value, found = (word.decode(errors="replace") for word in (option.value, effective or b""))
+    raise Refusal("stack-differs", f"overlay {overlay.id}: {option.name}={value} became {found} here", option.name)
+
+
+def _is_off(wanted: bytes, effective: bytes | None) -> bool:
+    """`off` means one of the two others, as the module is told (annex A.3)."""
+    return wanted == b"off" and effective in (b"follow", b"nofollow")
 
 
 def _check_root(overlay: OverlayPlan, opened: Sequence[Opened], mount: int) -> None:

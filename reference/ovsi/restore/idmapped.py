@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from ..errors import Refusal
@@ -36,8 +37,11 @@ def map_ids(overlay: OverlayPlan, opened: Sequence[Opened]) -> list[int]:
             if idmap is None or (source.plan.role == "work" and pair is not None and pair[0].plan.idmap == idmap):
                 continue
             if idmap not in namespaces:
-                namespaces[idmap] = user_namespace(_ranges(idmap.uid_map), _ranges(idmap.gid_map))
-            tree = in_one_tree(pair) if pair is not None and source in pair else _own_tree(source)
+                subject = overlay.subject(source.plan)
+                uids, gids = _ranges("uid", idmap.uid_map, subject), _ranges("gid", idmap.gid_map, subject)
+                namespaces[idmap] = user_namespace(uids, gids, own.process_of)
+            together = pair if pair is not None and source in pair else (source,)
+            tree = _own_tree(together, opened)
             trees.append(tree)
             _apply(tree, namespaces[idmap], overlay.subject(source.plan))
     except BaseException:
@@ -50,13 +54,31 @@ def map_ids(overlay: OverlayPlan, opened: Sequence[Opened]) -> list[int]:
     return trees
 
 
-def _ranges(extents: Iterable[Extent]) -> list[IdRange]:
-    return [IdRange(part.inside, part.outside, part.count) for part in extents]
+def _ranges(kind: str, extents: Iterable[Extent], subject: str) -> list[IdRange]:
+    ranges = []
+    for part in extents:
+        outside = own.ids_here(kind, part.outside, part.count)
+        if outside is None:
+            message = f"{subject} can't be ID-mapped: {kind} {part.outside} has no number in this user namespace"
+            raise Refusal("permission-denied", message, subject)
+        ranges.append(IdRange(part.inside, outside, part.count))
+    return ranges
 
 
-def _own_tree(source: Opened) -> int:
-    tree = own.clone_tree(source.fd)
-    reopen(source, tree, b"/")
+def _own_tree(together: Sequence[Opened], opened: Sequence[Opened]) -> int:
+    """A detached tree in which nothing but these is: a layer, or upper and work."""
+    try:
+        if len(together) == 2:
+            return in_one_tree((together[0], together[1]))
+        tree = own.clone_tree(together[0].fd)
+    except OSError as failure:
+        # A tree that was copied in another mount namespace can't be copied again; it may serve as it is.
+        held = together[0].tree
+        alone = all((source.tree == held) == (source in together) for source in opened)
+        if failure.errno != errno.EINVAL or held is None or not alone:
+            raise
+        return os.dup(held)
+    reopen(together[0], tree, b"/")
     return tree
 
 

@@ -57,16 +57,19 @@ def plainly_same(fd: int, superblock: Superblock, wanted: Identity, filesystem: 
     False says nothing: the comparison of all fields decides then.
     """
     handle = wanted.handle
+    if handle is None or handle.made_by == "producer" or not _same_superblock(superblock, filesystem):
+        return False
+    return os.fstat(fd).st_ino == wanted.inode and _handle(fd) == (handle.type, handle.bytes)
+
+
+def _same_superblock(superblock: Superblock, filesystem: Filesystem) -> bool:
+    """By all that tells file systems apart on one boot; of an overlay, by a short way, never."""
     return (
-        handle is not None
-        and handle.made_by != "producer"
-        and filesystem.stability != "none"
-        and superblock.device == filesystem.device
+        superblock.device == filesystem.device
         and superblock.fs_type == filesystem.type
         and superblock.uuid == filesystem.uuid
+        and filesystem.stability != "none"
         and superblock.fs_type != "overlay"
-        and os.fstat(fd).st_ino == wanted.inode
-        and _handle(fd) == (handle.type, handle.bytes)
     )
 
 

@@ -11,17 +11,19 @@ import os
 from ..linux.files import STATX_MNT_ID, statx
 from ..linux.mountapi import OPEN_TREE_CLONE, open_tree
 from ..linux.mounttable import read_mount_table_of
-from ..linux.namespaces import namespace_inode
+from ..linux.namespaces import IdRange, namespace_inode, read_id_map
 from ..linux.syscall import AT_EMPTY_PATH, AT_RECURSIVE, closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from ..linux.mounttable import MountTable
 
 _held: list[int] = []
 _copies: list[int] = []
+_maps: dict[str, tuple[IdRange, ...]] = {}
 
 
 class Held:
@@ -31,7 +33,7 @@ class Held:
         _held.append(os.open(b"/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
 
     def __exit__(self, *_exception: type[BaseException] | BaseException | TracebackType | None) -> None:
-        os.close(_held.pop())
+        put_away((_held.pop(),))
 
 
 def keep_copy() -> None:
@@ -101,6 +103,22 @@ def user_namespace() -> int:
         return namespace_inode(directory, "user")
 
 
+def enter_user_namespace() -> None:
+    """To be called once in another user namespace than the caller's: IDs of the image are numbered otherwise here."""
+    with closing(process()) as directory:
+        _maps.update({kind: read_id_map(directory, kind) for kind in ("uid", "gid")})
+
+
+def ids_here(kind: str, first: int, count: int) -> int | None:
+    """The first of some consecutive "uid" or "gid" numbers of the caller's user namespace, as this one numbers it."""
+    if not _maps:
+        return first
+    for part in _maps[kind]:
+        if part.outside <= first and first + count <= part.outside + part.count:
+            return first - part.outside + part.inside
+    return None
+
+
 def pids() -> list[int]:
     """Every process that this /proc shows, oldest numbers first."""
     with closing(os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=_held[-1])) as root:
@@ -111,3 +129,12 @@ def mount_table(*, unique_ids: bool) -> MountTable:
     """The mounts of the namespace that this process is in now."""
     with closing(process()) as directory:
         return read_mount_table_of(directory, unique_ids=unique_ids)
+
+
+def put_away(descriptors: Iterable[int]) -> None:
+    """Close what is done with: nothing is lost, whatever close(2) says."""
+    for fd in descriptors:
+        try:
+            os.close(fd)
+        except OSError:
+            continue

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import struct
 
 from ..linux.files import (
     RESOLVE_BENEATH,
@@ -11,6 +13,7 @@ from ..linux.files import (
     RESOLVE_NO_XDEV,
     openat2,
 )
+from ..linux.syscall import common, syscall
 from ..plan.paths import relative
 from . import own
 from .look import Superblock, uuid_of_fd
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _PLAIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
+_OPENAT2 = common(437)
+_HOW = struct.pack("=QQQ", DIRECTORY | os.O_CLOEXEC, 0, _PLAIN)  # made once for all sources
 
 
 def open_below(anchor: int, path: bytes) -> int:
@@ -29,7 +34,13 @@ def open_below(anchor: int, path: bytes) -> int:
     No symbolic link is followed and no mount crossed. Raises OSError: EXDEV where a mount covers the path, ELOOP or
     ENOTDIR where it leads through a link or ends on none but a directory.
     """
-    return openat2(anchor, relative(path), DIRECTORY, resolve=_PLAIN)
+    name = relative(path)
+    try:
+        return syscall("openat2", _OPENAT2, anchor, name, _HOW, len(_HOW), path=name)
+    except OSError as failure:
+        if failure.errno != errno.EAGAIN:
+            raise
+        return openat2(anchor, name, DIRECTORY, resolve=_PLAIN)  # which tries again
 
 
 class Anchor:

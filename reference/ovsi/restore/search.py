@@ -6,9 +6,10 @@ import errno
 import os
 
 from ..errors import Refusal
-from ..identity import SAME, Verdict, compare
+from ..identity import SAME, Verdict, by_device_alone, compare
 from ..linux.handles import FileHandle, open_by_handle_at
 from ..plan.paths import below
+from ..plan.records import ByMount
 from . import own
 from .look import Superblock, plainly_same, seen_of_fd
 from .reach import Anchor, open_below
@@ -16,7 +17,7 @@ from .reach import Anchor, open_below
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..linux.mounttable import Mount
-    from ..plan.records import ByInner, ByMap, ByMount, ByProcess, SourcePlan
+    from ..plan.records import ByInner, ByMap, ByProcess, SourcePlan
     from .find import Finder
 
 _GONE = (errno.ENOENT, errno.ESTALE)
@@ -42,6 +43,22 @@ class Opened:
         self.tree = tree
 
 
+def open_plainly(finder: Finder, source: SourcePlan, mount: Mount, inside: bytes) -> Opened | None:
+    """The source at its path below a mount, if it is there and plainly the same; None says nothing."""
+    anchor = finder.namespace.anchor(mount)
+    path = below(inside, mount.root)
+    if anchor is None or path is None or source.identity is None or source.filesystem is None:
+        return None
+    try:
+        fd = open_below(anchor.fd, path)
+    except OSError:
+        return None
+    if finder.plan.same_boot and plainly_same(fd, anchor.superblock, source.identity, source.filesystem):
+        return Opened(source, fd, SAME, anchor, path)
+    os.close(fd)
+    return None
+
+
 class Search:
     """The search for one source. Remembers the most telling failure for the refusal."""
 
@@ -49,15 +66,18 @@ class Search:
         self.finder = finder
         self.source = source
         self.near: Mount | None = None
+        self.beside: bytes | None = None
         self.differs: Verdict | None = None
         self.missing = ""
+        self.barred = ""
+        self.hint = ""
         self.mounted = False
 
     def by_mount(self, way: ByMount) -> Opened | None:
-        """Below the mounts of its file system, the one of `near` first."""
+        """Below the mounts of its file system: those first that show what it has to be on one mount with."""
         mounts = self.finder.mounts_for(way, self.source)
-        if self.near is not None and len(mounts) > 1:
-            mounts = sorted(mounts, key=lambda mount: mount is not self.near)
+        if (self.near is not None or self.beside is not None) and len(mounts) > 1:
+            mounts = sorted(mounts, key=lambda mount: (mount is not self.near, not self._shows_beside(mount)))
         for mount in mounts:
             path = self._path_in(mount, way)
             anchor = self.finder.namespace.anchor(mount) if path is not None else None
@@ -68,6 +88,18 @@ class Search:
             if found is not None:
                 return found
         return None
+
+    def hidden_mounts(self, way: ByMount) -> list[Mount]:
+        """The mounts below which it would be, and that can't be opened because others cover them."""
+        mounts = [mount for mount in self.finder.mounts_for(way, self.source) if self._path_in(mount, way) is not None]
+        return [mount for mount in mounts if self.finder.namespace.anchor(mount) is None]
+
+    def path(self) -> bytes | None:
+        """Where it is in its file system, by the image."""
+        return next((way.path for way in self.source.ways if isinstance(way, ByMount)), None)
+
+    def _shows_beside(self, mount: Mount) -> bool:
+        return self.beside is None or below(self.beside, mount.root) is not None
 
     def _path_in(self, mount: Mount, way: ByMount) -> bytes | None:
         if way.path is not None:
@@ -81,8 +113,28 @@ class Search:
         except (OSError, KeyError) as failure:
             self.missing = f"the directory of --map can't be opened: {failure}"
             return None
+        if anchor.mount is not None and b"idmapped" in anchor.mount.attributes:
+            self.missing = "the directory of --map is on a mount that maps IDs"
+            return None
         self.mounted = True
-        return self._look_at(anchor, way.path)
+        return self._witnessed(self._look_at(anchor, way.path), way)
+
+    def on_device(self, anchor: Anchor, way: ByMount) -> Opened | None:
+        """On a file system that was mounted for it."""
+        self.mounted = True
+        assert way.path is not None
+        return self._witnessed(self.look_in(anchor, anchor.fd, way.path, anchor.fd), way)
+
+    def _witnessed(self, found: Opened | None, way: ByMap | ByMount) -> Opened | None:
+        """Unconfirmed where a device number alone names the file system and may be another's by now. OVSI-ID-010."""
+        filesystem, finder = self.source.filesystem, self.finder
+        if found is None or found.verdict is not SAME or filesystem is None:
+            return found
+        alone = finder.plan.same_boot and by_device_alone(filesystem.type)
+        if alone and not any(witness.still_in(finder.namespace.table) for witness in way.witnesses):
+            detail = "no mount of its file system that the image lists is there, so its device number may be another's"
+            found.verdict = Verdict("unconfirmed", detail)
+        return found
 
     def by_process(self, way: ByProcess) -> Opened | None:
         """In what a process holds."""
@@ -166,11 +218,17 @@ class Search:
             return Refusal(
                 "identity-differs", f"{subject} is not the source of the image: {self.differs.detail}", subject
             )
+        if self.barred:
+            return Refusal("system-call", f"{subject} can't be reached: {self.barred}{why}", subject)
         if self.mounted or self.missing:
             return Refusal(
-                "source-missing", f"{subject} does not exist any more: {self.missing or 'not found'}{why}", subject
+                "source-missing",
+                f"{subject} does not exist any more: {self.missing or 'not found'}{why}{self.hint}",
+                subject,
             )
         name = source.filesystem.type if source.filesystem is not None else "unknown"
         return Refusal(
-            "filesystem-missing", f"the file system ({name}) of {subject} is mounted nowhere in reach{why}", subject
+            "filesystem-missing",
+            f"the file system ({name}) of {subject} is mounted nowhere in reach{why}{self.hint}",
+            subject,
         )

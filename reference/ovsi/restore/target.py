@@ -6,24 +6,48 @@ import errno
 import os
 
 from ..errors import Refusal, from_oserror
-from ..linux.files import stat_of_fd
+from ..linux.files import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2, stat_of_fd
+from ..linux.syscall import closing
+from ..plan.paths import below, relative
+from . import own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..linux.mounttable import MountTable
+
+_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def open_target(path: bytes) -> int:
+def open_target(path: bytes, within: bytes | None = None) -> int:
     """An O_PATH descriptor of a directory that is no mount point. `path` has no trailing slash.
 
-    The last component may not be a symbolic link. Raises Refusal: target-missing, target-not-a-directory,
-    target-busy, permission-denied.
+    The last component may not be a symbolic link, and none on the way may lead out of `within`, a directory above it.
+    Raises Refusal: target-missing, target-not-a-directory, target-busy, permission-denied.
     """
     try:
-        fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, _FLAGS) if within is None else _open_within(path, within)
     except OSError as failure:
         if failure.errno == errno.ENOENT:
             raise Refusal("target-missing", "the target does not exist", path) from None
         if failure.errno in (errno.ENOTDIR, errno.ELOOP):
             raise Refusal("target-not-a-directory", "the target is not a directory", path) from None
+        if failure.errno == errno.EXDEV:
+            raise Refusal("target-not-a-directory", "a link leads out of the directory of --root", path) from None
         raise from_oserror(failure, path) from None
     if stat_of_fd(fd).mount_root:
         os.close(fd)
         raise Refusal("target-busy", "the target is a mount point already", path)
     return fd
+
+
+def _open_within(path: bytes, within: bytes) -> int:
+    """OVSI-SEC-002: the way from there on is the image's."""
+    with closing(os.open(within, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
+        rest = relative(below(path, within) or b"/")
+        return openat2(top, rest, _FLAGS, resolve=RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+
+
+def parent_is_shared(target: int, table: MountTable) -> bool:
+    """Whether what is mounted on an opened target lies below a shared mount, of which it gets the propagation."""
+    parent = table.by_mount_id(own.mount_id(target) or 0)
+    return parent is None or parent.shared is not None

@@ -49,7 +49,25 @@ def enter_private_namespace(existing: int | None = None) -> None:
         setns(existing, CLONE_NEWNS)
         return
     unshare(CLONE_NEWNS)
-    mount_setattr(AT_FDCWD, b"/", AT_RECURSIVE, propagation=MS_PRIVATE)
+    try:
+        mount_setattr(AT_FDCWD, b"/", AT_RECURSIVE, propagation=MS_PRIVATE)
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:
+            raise
+        _make_private_around_root()
+
+
+def _make_private_around_root() -> None:
+    """The same where the root directory of this process is no mount's: from the namespace's own root."""
+    with (
+        closing(os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as root,
+        closing(own.process()) as me,
+        closing(open_namespace(me, "mnt")) as here,
+    ):
+        setns(here, CLONE_NEWNS)
+        mount_setattr(AT_FDCWD, b"/", AT_RECURSIVE, propagation=MS_PRIVATE)
+        os.fchdir(root)
+        os.chroot(b".")
 
 
 def attach(tree: int, directory: int = AT_FDCWD, name: bytes = b"/") -> None:
@@ -84,7 +102,7 @@ def bring_out(overlay: OverlayPlan, mount: int, spare: int | None) -> Outcome:
     is `spare`; where that is None, the attached mount itself, and the private namespace in which it can be used.
     """
     options = shown_options(mount)
-    copies = [_copy(overlay, mount, planned.root) for planned in overlay.mounts]
+    copies = _copies(overlay, mount)
     if not overlay.serves:
         copies.append(_copy(overlay, mount, b"/"))
     elif spare is not None:
@@ -115,7 +133,27 @@ def shown_options(mount: int) -> list[bytes]:
     return list(entry.options)
 
 
-def _copy(overlay: OverlayPlan, mount: int, root: bytes) -> int:
+def _copies(overlay: OverlayPlan, mount: int) -> list[int]:
+    def copy(of: int, root: bytes | None) -> int:
+        return _copy(overlay, of, root)
+
+    groups = [planned.peer_group for planned in overlay.mounts if planned.peer_group is not None]
+    if len(set(groups)) == len(groups) and all(planned.master is None for planned in overlay.mounts):
+        return [copy(mount, planned.root) for planned in overlay.mounts]
+    from .peers import Groups
+
+    peers = Groups(mount, copy)
+    try:
+        return peers.copies(overlay.mounts)
+    finally:
+        peers.close()
+
+
+def _copy(overlay: OverlayPlan, mount: int, root: bytes | None) -> int:
+    if root is None:
+        raise Refusal(
+            "source-missing", f"the directory of overlay {overlay.id} that was mounted was removed", overlay.id
+        )
     if root == b"/":
         return open_tree(mount, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
     try:

@@ -1,0 +1,135 @@
+"""Sources that are hidden, below mounts that cover them: restored in every way of layer setup, or refused."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from ovsi.errors import Refusal
+from ovsi.linux import mountapi
+from ovsi.plan import Request
+from ovsi.restore import restore
+
+from . import images
+from .test_restore_stacks import SETUPS, descriptors, entries, make
+
+if TYPE_CHECKING:
+    from ovsi.image import model
+    from ovsi.restore.result import Setup
+
+TARGET = Request(target=b"/tmp/t")
+
+
+def mounted(path: str) -> None:
+    Path(path).mkdir(parents=True, exist_ok=True)
+    mountapi.mount(b"x", b"/tmp/" + path.encode(), b"tmpfs")
+
+
+def stack(at: str) -> model.Image:
+    """A whole stack on a tmpfs of its own."""
+    mounted(at)
+    make(f"{at}/l0", f"{at}/d/up", f"{at}/d/wk")
+    Path(f"{at}/d/up/who").unlink()
+    whole = b"/tmp/" + at.encode()
+    return images.image([whole + b"/l0"], whole + b"/d/up", whole + b"/d/wk")
+
+
+def twin(at: str) -> None:
+    """What a guess would take: the same names on another tmpfs."""
+    mounted(at)
+    make(f"{at}/l0", f"{at}/d/up", f"{at}/d/wk")
+    Path(f"{at}/l0/who").write_text("twin")
+
+
+def restored(image: model.Image, setup: Setup | None) -> None:
+    count, held = len(entries()), descriptors()
+    restore(image, TARGET, setup=setup)
+    assert (len(entries()), descriptors()) == (count + 1, held)
+    Path("t/new").touch()
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize("covers", [["fs"], ["fs", "fs"], ["far"], ["far", "far/fs"]])
+def test_a_covered_mount_point(vantage: str, setup: Setup, covers: list[str]) -> None:
+    """By a twin, by two, by one above its mount point, by one above and a twin on that."""
+    at = "far/fs" if "far" in covers else "fs"
+    make("t")
+    image = stack(at)
+    os.mkdir("peek")
+    mountapi.mount(b"/tmp/" + at.encode(), b"/tmp/peek", None, mountapi.MS_BIND)
+    hold = os.open("peek", os.O_RDONLY)
+    mountapi.umount2(b"/tmp/peek", mountapi.MNT_DETACH)
+    for cover in covers:
+        twin(cover)
+    restored(image, setup)
+    assert Path("t/who").read_text() == f"{at}/l0"
+    assert os.path.lexists(f"/proc/self/fd/{hold}/d/up/new")
+
+
+@pytest.mark.in_both
+def test_two_file_systems_one_over_the_other(vantage: str) -> None:
+    make("t")
+    mounted("fs")
+    make("fs/low")
+    describer = images.Describer()
+    low = describer.source(b"/tmp/fs/low")
+    mounted("fs")
+    make("fs/high", "fs/up", "fs/wk")
+    describer.table = images.read_mount_table()
+    image = images.image([b"/tmp/fs/high"], b"/tmp/fs/up", b"/tmp/fs/wk", describer=describer)
+    overlay = image.overlays[0]
+    layers = (*overlay.layers, images.model.Layer(role="lower", **low.__dict__))
+    twin("fs")
+    image = image.replace(overlays=(overlay.replace(layers=layers),))
+    Path("fs/l0/who").unlink()
+    restored(image, None)
+    shown = [option for option in entries()[-1].options if option.startswith(b"lowerdir+")]
+    assert len(shown) == 2
+
+
+@pytest.mark.in_both
+def test_upper_in_sight_and_work_covered(vantage: str) -> None:
+    """The kernel wants both on one mount, so both are taken from the covered one."""
+    make("t", "left")
+    image = stack("fs")
+    mountapi.mount(b"/tmp/fs/d/up", b"/tmp/left", None, mountapi.MS_BIND)
+    twin("fs")
+    restored(image, None)
+    assert Path("left/new").exists()
+
+
+@pytest.mark.in_both
+def test_upper_and_work_are_taken_from_the_mount_that_shows_both(vantage: str) -> None:
+    make("t", "a", "b", "whole")
+    image = stack("fs")
+    for source, target in ((b"fs/d/up", b"a"), (b"fs/d/wk", b"b"), (b"fs", b"whole")):
+        mountapi.mount(b"/tmp/" + source, b"/tmp/" + target, None, mountapi.MS_BIND)
+    mountapi.umount2(b"/tmp/fs", mountapi.MNT_DETACH)
+    restored(image, None)
+    assert Path("a/new").exists()
+
+
+@pytest.mark.as_root
+def test_a_mount_that_is_read_only_or_maps_ids_is_none_for_the_upper(vantage: str) -> None:
+    from ovsi.linux.idmap import user_namespace
+    from ovsi.linux.namespaces import IdRange
+
+    make("t", "mapped", "left")
+    image = stack("fs")
+    namespace = user_namespace([IdRange(0, 1000, 10)], [IdRange(0, 1000, 10)])
+    tree = mountapi.open_tree(-100, b"/tmp/fs", mountapi.OPEN_TREE_CLONE)
+    mountapi.mount_setattr(tree, b"", 0x1000, set_=mountapi.MOUNT_ATTR_IDMAP, userns_fd=namespace)
+    mountapi.move_mount(tree, b"", -100, b"/tmp/mapped", mountapi.MOVE_MOUNT_F_EMPTY_PATH)
+    os.close(tree)
+    os.close(namespace)
+    mountapi.mount_setattr(-100, b"/tmp/fs", 0, set_=mountapi.MOUNT_ATTR_RDONLY)
+    with pytest.raises(Refusal) as refused:
+        restore(image, TARGET)
+    assert (refused.value.code, refused.value.subject) == ("filesystem-missing", "o/upper")
+    mountapi.mount(b"/tmp/fs", b"/tmp/left", None, mountapi.MS_BIND)
+    mountapi.mount_setattr(-100, b"/tmp/left", 0, clear=mountapi.MOUNT_ATTR_RDONLY)
+    restored(image, None)
+    assert os.stat("t/who").st_uid == 0
