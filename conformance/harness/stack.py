@@ -250,8 +250,8 @@ class Stack:
 
     `needs`: abilities (by name, see `abilities`) without which it can't be built. `provable`: labels of the sources
     that must be proved from a vantage; None means all of them. `states`: by label, the state of each source that is not
-    simply located; "*" stands for all others. `doubles`: labels of which a second directory is alike in names, numbers
-    and times; a stack of the same name with `-mirrored` has them the other way round, so that no guess is right in both. `not_restored`: why no restore of it is judged.
+    simply located; "*" stands for all others. `undecidable`: labels of which another directory is alike in all that can
+    be seen from a vantage without privilege. `not_restored`: why no restore of it is judged.
     """
 
     name: str
@@ -276,7 +276,7 @@ class Stack:
     )
     summary: str = ""
     states: dict[str, str] = field(default_factory=dict)
-    doubles: frozenset[str] = frozenset()
+    undecidable: frozenset[str] = frozenset()
     not_restored: str = ""
 
     def sources(self) -> list[tuple[str, Source]]:

@@ -51,5 +51,4 @@ STACKS = (
         undecidable=frozenset({"work"}),
         vantages=INSIDE,
     ),
-    alike("alike-and-relative-mirrored", b"/twin", b"/second", b"l0", cwd=b"/twin", since=BOTH),
 )

@@ -62,16 +62,9 @@ def _source(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Fin
         yield from _candidate(seen, truth, stated)
     if stated["assurance"] == "consistent" and "candidate" not in stated and truth.reached:
         yield Finding("OVSI-LOC-007", f"{label}: candidate", "the directory that fits", "none is given")
-    if stated["assurance"] == "proved" and label in seen.stack.doubles and not _is_that(seen, truth, stated):
-        text = "not proved, or the true one of two that are alike"
-        yield Finding("OVSI-LOC-008", f"{label}: assurance", text, "the other one, proved")
-
-
-def _is_that(seen: Observation, truth: SourceTruth, stated: Json) -> bool:
-    """Whether device and inode number are those of the directory that the kernel holds."""
-    identity = stated["identity"]
-    filesystem = entry(seen.image["filesystems"], identity["filesystem"]) or {}
-    return (filesystem.get("device"), identity["inode"]) == (truth.device, str(truth.inode))
+    if stated["assurance"] == "proved" and label in seen.stack.undecidable and seen.vantage is Vantage.INSIDE:
+        text = "not proved: another directory is alike in all that can be seen"
+        yield Finding("OVSI-LOC-008", f"{label}: assurance", text, "proved")
 
 
 def _identity(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
