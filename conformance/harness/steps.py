@@ -54,7 +54,7 @@ def take(world: World, stack: Stack, step: Step, names: dict[str, bytes], paths:
             for label, source in stack.sources():
                 _linked(stack, source, _where(names[label].lstrip(b"/"), below))
         case UsedWork(label, at):
-            shutil.copytree(_place(stack, label), at)
+            shutil.copytree(os.fsdecode(_place(stack, label)), os.fsdecode(at))
         case Twin(filesystem, at):
             _twin(world, stack, stack.filesystem(filesystem), at)
         case SnapshotOf(filesystem, of, path):
