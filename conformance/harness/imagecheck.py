@@ -140,7 +140,7 @@ def _byte_strings(value: object, key: str = "") -> Iterator[str]:
         if set(value) == {"base64"}:
             yield from _base64(value["base64"])
         for name, child in value.items():
-            if name in ("path", "mountPoint", "root") and not plain(child):
+            if name in ("path", "mountPoint", "root") and child is not None and not plain(child):
                 yield f"OVSI-IMG-015 {name} is not absolute and plain"
             yield from _byte_strings(child, name)
     elif isinstance(value, list):
@@ -171,7 +171,7 @@ def plain(value: object) -> bool:
     return data == b"/" or (data.startswith(b"/") and not {b"", b".", b".."} & set(data[1:].split(b"/")))
 
 
-_NULLABLE = {"declared", "idmap", "uuid", "generation", "subvolume", "handle"}
+_NULLABLE = {"root", "declared", "idmap", "uuid", "generation", "subvolume", "handle"}
 
 
 def _nulls(value: object) -> Iterator[str]:
@@ -198,6 +198,9 @@ def _tables(document: Json) -> Iterator[str]:
     devices = [item["device"] for item in document["filesystems"]]
     for device in sorted({device for device in devices if devices.count(device) > 1}):
         yield f"OVSI-IMG-042 two filesystems have the device {device}"
+    owned = [overlay["filesystem"] for overlay in document["overlays"]]
+    for name in sorted({name for name in owned if owned.count(name) > 1}):
+        yield f"OVSI-IMG-044 two overlays are of the file system {name}"
     for mount in document["mounts"]:
         if mount["filesystem"] not in filesystems:
             yield f"OVSI-IMG-020 mount {mount['id']} is of no file system of the table"

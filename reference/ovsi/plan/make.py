@@ -65,6 +65,7 @@ class _Tables:
         self.namespaces = (image.namespace.inode,) if image.namespace is not None else ()
         self.maps: dict[str, list[Mapping]] = {}
         self._witnesses: dict[str, tuple[Witness, ...]] = {}
+        self._within: dict[tuple[str, str | None], ByMount] = {}
         for mapping in sorted(request.maps, key=lambda mapping: -len(mapping.sub)):
             self.maps.setdefault(mapping.filesystem, []).append(mapping)
 
@@ -79,6 +80,22 @@ class _Tables:
                 if mount.filesystem == filesystem.id and mount.root is not None
             )
         return self._witnesses[filesystem.id]
+
+    def within(self, filesystem: Filesystem, mount: Mount | None) -> ByMount:
+        """What the ways to all sources below one mount have in common."""
+        key = (filesystem.id, mount.id if mount is not None else None)
+        if key not in self._within:
+            self._within[key] = ByMount(
+                device=filesystem.device if self.same_boot else None,
+                uuid=filesystem.uuid,
+                path=None,
+                mount_point=mount.mount_point if mount is not None else None,
+                mount_root=mount.root if mount is not None else None,
+                below=None,
+                witnesses=self.witnesses(filesystem) if self.same_boot else (),
+                namespaces=_namespaces(mount, self) if self.same_boot else (),
+            )
+        return self._within[key]
 
 
 def _chosen(image: Image, request: Request) -> tuple[Overlay, ...]:
@@ -225,20 +242,11 @@ def _ways(source: Source, place: Place | None, filesystem: Filesystem | None, ta
     root = mount.root if mount is not None else None
     if place is not None and root is not None and (path is None or source.assurance != "proved"):
         path = joined(root, place.path)
-    mapped = _by_map(filesystem, path, tables)
+    mapped = _by_map(filesystem, path, tables) if filesystem.id in tables.maps else None
     if mapped is not None:
         return [mapped]
-    within = ByMount(
-        device=filesystem.device if tables.same_boot else None,
-        uuid=filesystem.uuid,
-        path=path,
-        mount_point=mount.mount_point if mount is not None else None,
-        mount_root=mount.root if mount is not None else None,
-        below=place.path if mount is not None and place is not None else None,
-        witnesses=tables.witnesses(filesystem) if tables.same_boot else (),
-        namespaces=_namespaces(mount, tables) if tables.same_boot else (),
-    )
-    ways: list[Way] = [within]
+    within = tables.within(filesystem, mount)
+    ways: list[Way] = [within.at(path, place.path if mount is not None and place is not None else None)]
     if tables.same_boot and place is not None and place.process is not None:
         ways.append(_by_process(place))
     inner = tables.overlay_on.get(filesystem.id)

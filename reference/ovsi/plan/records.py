@@ -92,6 +92,12 @@ class ByMount(Record):
     witnesses: tuple[Witness, ...] = ()
     namespaces: tuple[int, ...] = ()
 
+    def at(self, path: bytes | None, below: bytes | None) -> ByMount:
+        """The same for another source there; a plan has hundreds, so the checks of the constructor are left out."""
+        way = object.__new__(ByMount)
+        way.__dict__.update(self.__dict__, path=path, below=below)
+        return way
+
     def hint(self) -> bytes | None:
         """The whole path at which the image found it."""
         if self.mount_point is None or self.below is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,9 @@ from ovsi.introspect.errors import IntrospectionUnavailable
 from ovsi.introspect.introspector import Introspector
 from ovsi.linux import mountapi, namespaces
 
+from tests.support.forked import fork_marked
+
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parents[2]))
-from tests.support.forked import fork_marked  # noqa: E402
 
 MARKER = "on_real_mounts"
 

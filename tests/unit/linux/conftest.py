@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 from ovsi.linux import mountapi, namespaces
 
+from tests.support.forked import fork_marked
+
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parents[2]))
-from tests.support.forked import fork_marked  # noqa: E402
 
 
 def fresh_tmp() -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ovsi.linux import mountapi, namespaces
+
+from tests.support.forked import run_in_child
 
 HERE = Path(__file__).parent
 NOBODY = 65534
@@ -67,28 +67,10 @@ def _become_dumpable() -> None:
 def _in_child(test: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(test)
     def wrapper(*arguments: Any, **named: Any) -> None:
-        reader, writer = os.pipe()
-        sys.stdout.flush()
-        child = os.fork()
-        if child == 0:
-            os.close(reader)
-            verdict = b"P"
-            try:
-                _enter(named["vantage"])
-                test(*arguments, **named)
-            except pytest.skip.Exception as reason:
-                verdict = b"S" + str(reason).encode()
-            except BaseException:  # noqa: BLE001 - whatever it is, the parent reports it
-                verdict = b"F" + traceback.format_exc().encode()
-            os.write(writer, verdict)
-            os._exit(0)
-        os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            verdict = pipe.read()
-        os.waitpid(child, 0)
-        if verdict.startswith(b"S"):
-            pytest.skip(verdict[1:].decode())
-        if verdict != b"P":
-            pytest.fail(verdict[1:].decode() or "the child died", pytrace=False)
+        def body() -> None:
+            _enter(named["vantage"])
+            test(*arguments, **named)
+
+        run_in_child(body)
 
     return wrapper
