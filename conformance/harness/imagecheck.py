@@ -142,7 +142,8 @@ def _byte_strings(value: object, key: str = "") -> Iterator[str]:
         for name, child in value.items():
             if name in ("path", "mountPoint", "root") and child is not None and not plain(child):
                 yield f"OVSI-IMG-015 {name} is not absolute and plain"
-            yield from _byte_strings(child, name)
+            if name != "missing":
+                yield from _byte_strings(child, name)
     elif isinstance(value, list):
         for child in value:
             yield from _byte_strings(child, key)

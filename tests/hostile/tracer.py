@@ -128,8 +128,8 @@ class Tracer:
             self.trace.hung = self.main in self.alive
             self.trace.left = [f"{pid} ({ptrace.name_of_process(pid)})" for pid in sorted(self.alive - {self.main})]
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             self._end()
+            signal.setitimer(signal.ITIMER_REAL, 0)
         self.trace.processes = len(self.tasks)
         return self.trace
 
@@ -245,7 +245,8 @@ class Tracer:
             return  # killed meanwhile: its end will be reported
 
     def _end(self) -> None:
-        """Nothing of the program outlives its run."""
+        """Nothing of the program outlives its run; its time does not matter any more."""
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
         for pid in self.alive | self.early:
             ptrace.kill(pid)
         while self.alive:

@@ -54,13 +54,17 @@ def _refuse(source: model.Source, name: str, what: str) -> None:
 
 
 def _as_known(source: model.Source) -> model.Source:
-    """Words that this version does not know count as `none` and `unknown` (spec OVSI-IMG-036, OVSI-IMG-037)."""
+    """Words that this version does not know count as `none` and `unknown` (spec OVSI-IMG-036, OVSI-IMG-037).
+
+    What such a source calls its location is a candidate then, and is checked like one.
+    """
+    place = source.candidate or source.location
     if source.assurance not in ASSURANCES:
         reason = source.reason or f"its assurance is `{source.assurance}`, which this program does not know"
-        return source.replace(assurance="none", state="unknown", location=None, reason=reason)
+        return source.replace(assurance="none", state="unknown", location=None, candidate=place, reason=reason)
     if source.state not in REACHABLE + UNREACHABLE:
         reason = source.reason or f"its state is `{source.state}`, which this program does not know"
-        return source.replace(state="unknown", location=None, reason=reason)
+        return source.replace(state="unknown", location=None, candidate=place, reason=reason)
     return source
 
 

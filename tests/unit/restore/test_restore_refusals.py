@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import pytest
 from ovsi.errors import Refusal
 from ovsi.image import model
@@ -18,6 +20,7 @@ from ovsi.restore.result import Result
 from . import images
 
 TARGET = Request(target=b"/tmp/t")
+RESULT_SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/result.json").read_text())  # before /tmp is covered
 
 
 def stack() -> model.Image:
@@ -312,14 +315,10 @@ def test_nothing_is_left_of_a_stack_that_fails_late(vantage: str) -> None:
 
 @pytest.mark.in_both
 def test_result_document(vantage: str) -> None:
-    import json
-
-    jsonschema = pytest.importorskip("jsonschema")
     image = stack()
     result: Result = restore(image, TARGET)
-    schema = json.loads((Path(__file__).parents[3] / "schemas/result.json").read_text())
     data = result.as_data()
-    jsonschema.validate(data, schema)
+    jsonschema.validate(data, RESULT_SCHEMA)
     assert data["overlays"] == [
         {"id": "o", "mountPoint": "/tmp/t", "mountId": result.overlays[0].mount_id, "setup": result.overlays[0].setup}
     ]
