@@ -3,7 +3,11 @@
 import importlib
 import pkgutil
 
+import hypothesis
 import ovsi
+
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:

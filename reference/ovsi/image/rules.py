@@ -56,7 +56,7 @@ def _refuse(source: model.Source, name: str, what: str) -> None:
 def _as_known(source: model.Source) -> model.Source:
     """Words that this version does not know count as `none` and `unknown` (spec OVSI-IMG-036, OVSI-IMG-037).
 
-    What such a source calls its location is a candidate then, and is checked like one.
+    What such a source calls its location is a candidate then, and checked like one, unless the source is proved.
     """
     place = source.candidate or source.location
     if source.assurance not in ASSURANCES:
@@ -64,7 +64,8 @@ def _as_known(source: model.Source) -> model.Source:
         return source.replace(assurance="none", state="unknown", location=None, candidate=place, reason=reason)
     if source.state not in REACHABLE + UNREACHABLE:
         reason = source.reason or f"its state is `{source.state}`, which this program does not know"
-        return source.replace(state="unknown", location=None, candidate=place, reason=reason)
+        kept = None if source.assurance == "proved" else place
+        return source.replace(state="unknown", location=None, candidate=kept, reason=reason)
     return source
 
 

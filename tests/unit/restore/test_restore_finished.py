@@ -79,7 +79,7 @@ def test_the_kernel_holds_what_was_asked_for(vantage: str, setup: Setup) -> None
         spoken.append(true(opened, facts))  # type: ignore[arg-type]  # handed on
         return spoken[-1]
 
-    held_by_kernel.difference = listen  # type: ignore[assignment]  # in a process of its own
+    held_by_kernel.difference = listen  # in a process of its own
     restore(image, TARGET, setup=setup)
     assert spoken == [""]
 

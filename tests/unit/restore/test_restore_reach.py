@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ovsi.errors import Refusal
+from ovsi.image import model
 from ovsi.linux import mountapi
+from ovsi.linux.mounttable import read_mount_table
 from ovsi.plan import Request
 from ovsi.restore import restore
 
@@ -78,10 +80,10 @@ def test_two_file_systems_one_over_the_other(vantage: str) -> None:
     low = describer.source(b"/tmp/fs/low")
     mounted("fs")
     make("fs/high", "fs/up", "fs/wk")
-    describer.table = images.read_mount_table()
+    describer.table = read_mount_table()
     image = images.image([b"/tmp/fs/high"], b"/tmp/fs/up", b"/tmp/fs/wk", describer=describer)
     overlay = image.overlays[0]
-    layers = (*overlay.layers, images.model.Layer(role="lower", **low.__dict__))
+    layers = (*overlay.layers, model.Layer(role="lower", **low.__dict__))
     twin("fs")
     image = image.replace(overlays=(overlay.replace(layers=layers),))
     Path("fs/l0/who").unlink()
