@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
+from ..errors import text
 from ..linux.mountapi import create, fsmount, fsopen, set_flag, set_string
 from ..linux.syscall import closing
 from .look import Superblock, uuid_of_fd
@@ -16,10 +17,49 @@ from .reach import Anchor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..image.model import Filesystem
+    from ..plan.records import ByMount, SourcePlan
+    from .find import Finder
+    from .search import Opened, Search
 
 TYPES = ("ext2", "ext3", "ext4", "xfs", "btrfs", "squashfs", "erofs")
 """The types of the identity table that lie on a block device."""
+
+
+def look_on_devices(
+    finder: Finder, missing: Sequence[tuple[SourcePlan, ByMount]], searches: dict[str, Search], found: dict[str, Opened]
+) -> None:
+    """Look for each missing source on the device of its file system, if no mount of that was found."""
+    roots: dict[str, Anchor | None] = {}
+    for source, way in missing:
+        filesystem, search = source.filesystem, searches[source.name]
+        if filesystem is None or way.path is None or search.mounted:
+            continue
+        if filesystem.id not in roots:
+            writable = any(other.filesystem == filesystem and other.role == "upper" for other, _way in missing)
+            roots[filesystem.id] = _root(finder, filesystem, search, writable)
+        anchor = roots[filesystem.id]
+        opened = search.on_device(anchor, way) if anchor is not None else None
+        if opened is not None:
+            found[source.name] = opened
+
+
+def _root(finder: Finder, filesystem: Filesystem, search: Search, writable: bool) -> Anchor | None:
+    device = device_of(filesystem, finder.plan.same_boot)
+    if device is None:
+        return None
+    if not finder.plan.mount_devices:
+        search.hint = f"; with --mount-devices {text(device)} would be looked at"
+        return None
+    try:
+        anchor = mount_privately(device, filesystem, writable=writable)
+    except OSError as failure:
+        search.barred = f"{text(device)} can't be mounted: {failure.strerror}"
+        return None
+    finder.notes.append(f"{text(device)} was mounted privately")
+    return finder.namespace.keep(anchor)
 
 
 def device_of(filesystem: Filesystem, same_boot: bool) -> bytes | None:

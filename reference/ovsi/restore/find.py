@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import Refusal, text
+from ..errors import Refusal
 from ..identity import SAME, by_device_alone, row_of
 from ..plan.paths import common
 from ..plan.records import ByInner, ByMap, ByMount, ByProcess
@@ -24,7 +24,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ..image.model import Filesystem
     from ..linux.mounttable import Mount
     from ..plan.records import OverlayPlan, Plan, SourcePlan
     from .child import Outcome
@@ -182,37 +181,12 @@ class Finder:
                     found[source.name] = opened
 
     def _on_devices(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
-        """What is on a file system that is mounted nowhere, from its block device."""
-        roots: dict[str, Anchor | None] = {}
-        missing = [] if self.home is not None else _missing(overlay, found)
-        for source, way in missing:
-            filesystem, search = source.filesystem, searches[source.name]
-            if filesystem is None or way.path is None or search.mounted:
-                continue
-            if filesystem.id not in roots:
-                written = any(other.filesystem == filesystem and other.role == "upper" for other, _way in missing)
-                roots[filesystem.id] = self._from_device(filesystem, search, written)
-            anchor = roots[filesystem.id]
-            opened = search.on_device(anchor, way) if anchor is not None else None
-            if opened is not None:
-                found[source.name] = opened
+        """What is on a file system that is mounted nowhere; devices are not looked for in another namespace."""
+        missing = _missing(overlay, found) if self.home is None else []
+        if missing:
+            from .devices import look_on_devices
 
-    def _from_device(self, filesystem: Filesystem, search: Search, writable: bool) -> Anchor | None:
-        from .devices import device_of, mount_privately
-
-        device = device_of(filesystem, self.plan.same_boot)
-        if device is None:
-            return None
-        if not self.plan.mount_devices:
-            search.hint = f"; with --mount-devices {text(device)} would be looked at"
-            return None
-        try:
-            anchor = mount_privately(device, filesystem, writable=writable)
-        except OSError as failure:
-            search.barred = f"{text(device)} can't be mounted: {failure.strerror}"
-            return None
-        self.notes.append(f"{text(device)} was mounted privately")
-        return self.namespace.keep(anchor)
+            look_on_devices(self, missing, searches, found)
 
     def _judge(self, found: Opened, subject: str, mapped: bool) -> None:
         """Raises Refusal for a directory that is not, or can't be shown to be, the source. Spec sections 4.4, 4.5."""

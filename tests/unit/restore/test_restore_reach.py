@@ -18,7 +18,6 @@ from . import images
 from .test_restore_stacks import SETUPS, descriptors, entries, make
 
 if TYPE_CHECKING:
-    from ovsi.image import model
     from ovsi.restore.result import Setup
 
 TARGET = Request(target=b"/tmp/t")

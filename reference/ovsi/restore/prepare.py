@@ -1,0 +1,185 @@
+"""A restore up to its commit: every source found and compared, each overlay finished, checked, and still unseen."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+
+from ..errors import Refusal
+from . import own
+from .attributes import attribute_bits, set_before
+from .commit import Ready, plain
+from .find import Finder, close_all
+from .finished import check
+from .look import Superblock
+from .mounter import check_mounter
+from .probe import (
+    put_volatile_mark_back,
+    refuse_if_in_use,
+    refuse_if_locked,
+    refuse_if_stale,
+    remove_volatile_mark,
+    volatile_leftovers,
+)
+from .reach import Anchor, Namespace
+from .setups import ability, build
+from .target import open_target, parent_is_shared
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..plan.records import MountPlan, OverlayPlan, Plan
+    from .child import Outcome
+    from .elsewhere import Elsewhere
+    from .result import Setup
+    from .search import Opened
+
+
+class _Built:
+    """A finished overlay, still detached: a mount for each of its plan, and one of its root.
+
+    workshop: the private mount namespace in which alone that root can be a layer; None where it can anywhere.
+    """
+
+    def __init__(self, plan: OverlayPlan, setup: Setup, descriptors: list[int]) -> None:
+        count = len(plan.mounts)
+        self.plan = plan
+        self.setup: Setup = setup
+        self.mounts = descriptors[:count]
+        self.root = descriptors[count]
+        self.workshop = descriptors[count + 1] if len(descriptors) > count + 1 else None
+        self.descriptors = descriptors
+
+
+class Restore:
+    """One restore under way, up to the commit, with every descriptor that must be closed at its end."""
+
+    def __init__(self, plan: Plan, forced: Setup | None, home: Elsewhere | None = None) -> None:
+        """`home` is where the caller was, if this process went elsewhere for the target."""
+        self.plan = plan
+        self.home = home
+        self.forced = forced
+        self.built: dict[str, _Built] = {}
+        self.targets: dict[bytes, int] = {}
+        self.shared: dict[bytes, bool] = {}
+
+    def prepare(self) -> None:
+        """Everything that can fail: then each overlay is finished, and detached."""
+        _allow_many_descriptors()
+        on_overlay = any(
+            source.filesystem is not None and source.filesystem.type == "overlay"
+            for overlay in self.plan.overlays
+            for source in overlay.sources
+        )
+        self._open_targets()
+        with Namespace(unique_ids=on_overlay) as namespace:
+            self.shared = {path: parent_is_shared(fd, namespace.table) for path, fd in self.targets.items()}
+            self.finder = Finder(self.plan, namespace, self._inner, self.home)
+            for overlay in self.plan.overlays:
+                if overlay.mounts:
+                    self._build(overlay)
+
+    def ready(self) -> list[Ready]:
+        """The finished mounts, in the order of their commits."""
+        return [
+            Ready(built.plan.id, number, built.setup, self._is_shared(planned), fd)
+            for built in self.built.values()
+            for number, (fd, planned) in enumerate(zip(built.mounts, built.plan.mounts, strict=True))
+        ]
+
+    def _is_shared(self, planned: MountPlan) -> bool | None:
+        """Whether the mount will be attached below a shared one; None: to be seen when that is there."""
+        return self.shared.get(plain(planned.target))
+
+    def notes(self) -> tuple[str, ...]:
+        """What could not be as in the image, and what was done besides, for a person."""
+        return (*(note for overlay in self.plan.overlays for note in overlay.notes), *self.finder.notes)
+
+    def packed(self) -> Outcome:
+        """`prepare`, and all that a commit needs, as plain data and descriptors."""
+        self.prepare()
+        ready = self.ready()
+        accepted = [(one.what, one.subject, one.detail) for one in self.finder.accepted]
+        data = [(one.overlay, one.number, one.setup, one.shared) for one in ready]
+        descriptors = [one.mount for one in ready] + list(self.targets.values())
+        return (data, list(self.targets), accepted, list(self.notes())), descriptors
+
+    def _open_targets(self) -> None:
+        """Those that exist before the restore; one below another's target is opened when that is there."""
+        mounts = [mount for overlay in self.plan.overlays for mount in overlay.mounts]
+        for mount in mounts:
+            attribute_bits(mount.attributes)
+        targets = [plain(mount.target) for mount in mounts]
+        for target, mount in zip(targets, mounts, strict=True):
+            if not any(target.startswith(other + b"/") for other in targets):
+                if target in self.targets:
+                    raise Refusal("target-busy", "two mounts of the image have one mount point", target)
+                self.targets[target] = open_target(target, mount.within)
+
+    def _inner(self, overlay_id: str) -> Anchor:
+        """An overlay that another one has as a layer."""
+        overlay = next(overlay for overlay in self.plan.overlays if overlay.id == overlay_id)
+        built = self.built.get(overlay_id) or self._build(overlay)
+        fd = own.clone_tree(built.root) if built.workshop is None else os.dup(built.root)
+        return Anchor(fd, Superblock("overlay", "", None), None, built.workshop)
+
+    def _build(self, overlay: OverlayPlan) -> _Built:
+        if overlay.id in self.built:
+            return self.built[overlay.id]
+        finder = self.finder
+        met = [check_mounter(overlay, self.plan.same_boot, self.plan.accept)]
+        opened = finder.open_all(overlay)
+        trees: list[int] = []
+        try:
+            if any(source.plan.idmap is not None for source in opened):
+                from .idmapped import map_ids
+
+                trees = map_ids(overlay, opened)
+            refuse_if_stale(overlay, opened)
+            refuse_if_locked(overlay, opened, finder.namespace)
+            refuse_if_in_use(overlay, opened)
+            leftovers = volatile_leftovers(overlay, opened, self.plan.accept)
+            setup, shown, mounts = self._create(overlay, opened, leftovers is not None)
+            built = self.built[overlay.id] = _Built(overlay, setup, mounts)
+            for mount, planned in zip(built.mounts, overlay.mounts, strict=True):
+                set_before(mount, planned, self._is_shared(planned))
+            check(overlay, opened, shown, built.root, setup, at_home=self.home is None)
+        finally:
+            close_all(opened)
+            for tree in trees:
+                os.close(tree)
+            finder.namespace.drop_clones()
+        finder.accepted += [entry for entry in (*met, leftovers) if entry is not None]
+        return built
+
+    def _create(self, overlay: OverlayPlan, opened: list[Opened], marked: bool) -> tuple[Setup, list[bytes], list[int]]:
+        setup = self.forced or ability(opened)
+        if marked:
+            remove_volatile_mark(opened)
+        try:
+            try:
+                return setup, *build(overlay, opened, setup)
+            except OSError as failure:
+                detached = any(source.tree is not None for source in opened)
+                if self.forced or setup != "descriptor" or failure.errno != errno.EINVAL or not detached:
+                    raise
+                return "append", *build(overlay, opened, "append")  # a kernel that takes no detached tree as a layer
+        except OSError as failure:
+            if marked:
+                put_volatile_mark_back(opened)
+            from .explain import explain
+
+            raise explain(failure, overlay, opened) from failure
+
+    def close(self) -> None:
+        """Put away what a commit does not."""
+        for built in self.built.values():
+            own.put_away(built.descriptors)
+        own.put_away(self.targets.values())
+
+
+def _allow_many_descriptors() -> None:
+    """A descriptor a source: as many as this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
