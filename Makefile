@@ -16,7 +16,7 @@ SOURCES := $(shell find reference conformance schemas -type f -not -path '*/__py
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help conformance test lint types unit suite-root suite-user mutants site bench install clean
+.PHONY: help conformance test lint types unit suite-root suite-user site bench hostile install clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -59,6 +59,11 @@ suite-user: $(VENV)/.installed  ## The suite as an ordinary user
 suite-root: $(VENV)/.installed  ## The suite as root, where make runs as root
 	@if [ "$$(id -u)" = 0 ]; then $(BIN)/pytest conformance --impl="$(CURDIR)/$(BIN)/ovsi" -n $(WORKERS) $(PYTEST_ARGS); \
 	else echo "suite-root: not root, so the root tier was not run"; fi
+
+hostile: $(VENV)/.installed  ## Restores killed and failed at every system call, all scenarios (some 20 minutes)
+	$(BIN)/python -m tests.hostile --scenario simple
+	for scenario in idmapped nested propagation pid volatile all; do \
+		$(BIN)/python -m tests.hostile --scenario $$scenario --setup auto; done
 
 bench: $(VENV)/.installed  ## Measure the ratios of the design
 	$(BIN)/python benchmarks/run.py

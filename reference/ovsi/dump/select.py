@@ -62,10 +62,11 @@ def select(vantage: Vantage, selector: Selector, unique_ids: dict[int, int]) -> 
         if selector.kind == "unique-id":
             mount = next((one for one in table.entries if unique_ids.get(one.mount_id) == selector.number), None)
     if mount is None:
-        raise Refusal("no-such-mount", f"{vantage.subject} has no mount {subject}", subject)
+        lacks = "nothing mounted at" if selector.kind == "mountpoint" else "no mount"
+        raise Refusal("no-such-mount", f"{vantage.subject} has {lacks} {subject}", subject)
     if mount.fs_type != OVERLAY:
         kind = text(mount.fs_type)
-        raise Refusal("not-an-overlay", f"the mount {subject} is a {kind}, not an overlay", subject)
+        raise Refusal("not-an-overlay", f"the mount {subject} is of type {kind}, not an overlay", subject)
     others = [one for one in table.by_device(mount.device) if one is not mount]
     return {mount.device: [mount, *sorted(others, key=_mount_id)]}
 
