@@ -73,7 +73,7 @@ def leave_volatile_mark(world: World) -> None:
     words = (b"volatile", b"lowerdir=" + names["lower/0"], b"upperdir=" + names["upper"], b"workdir=" + names["work"])
     os.makedirs(b"/m/volatile")
     kernel.mount(b"overlay", b"/m/volatile", b"overlay", data=b",".join(words))
-    kernel.umount(b"/m/volatile")
+    kernel.umount_wholly(b"/m/volatile")
 
 
 def mount_overlay_on_overlay(world: World, inner: bytes, at: bytes) -> None:

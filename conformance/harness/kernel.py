@@ -5,8 +5,10 @@ x86-64; the calls of the mount API and later have the same numbers on every arch
 """
 
 import ctypes
+import errno
 import os
 import struct
+import time
 from dataclasses import dataclass
 from fcntl import ioctl
 
@@ -26,6 +28,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_MOVE, MS_REC = 4096, 8192, 16384
 MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 17, 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
+_PATIENCE = 30.0
 
 OPEN_TREE_CLONE = 1
 MOVE_MOUNT_F_EMPTY_PATH = 4
@@ -72,6 +75,20 @@ def mount(source: bytes, target: bytes, kind: bytes = b"", flags: int = 0, data:
 
 def umount(target: bytes, flags: int = 0) -> None:
     _check(_libc.umount2(target, flags), "umount", target)
+
+
+def umount_wholly(target: bytes) -> None:
+    """umount2(2), the superblock gone as well; waits while a process that looks at all mounts holds this one."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            umount(target)
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            os.sched_yield()
+        else:
+            return
 
 
 def exchange(one: bytes, other: bytes) -> None:

@@ -66,7 +66,7 @@ def table(world: World) -> list[Mount]:
 def unmount(world: World, points: list[bytes]) -> None:
     """Unmount what is on top at each of these."""
     for point in points:
-        kernel.umount(point)
+        kernel.umount_wholly(point)
 
 
 def clean_work(world: World) -> None:

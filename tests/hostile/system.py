@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
+import time
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -16,6 +18,7 @@ MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
+_PATIENCE = 30.0
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _HANDLE_BYTES = 128
@@ -40,9 +43,18 @@ def mount(source: str, target: str, fs_type: str | None, flags: int = 0, data: s
     checked(LIBC.mount(encoded[0], encoded[1], encoded[2], _ulong(flags), encoded[3]), f"mount {target}")
 
 
-def umount(target: str, flags: int = 0) -> None:
-    """umount2(2)."""
-    checked(LIBC.umount2(os.fsencode(target), flags), f"umount {target}")
+def umount(target: str) -> None:
+    """umount2(2); waits while a process that looks at all mounts of the machine holds this one."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            checked(LIBC.umount2(os.fsencode(target), 0), f"umount {target}")
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+            os.sched_yield()
+        else:
+            return
 
 
 def unshare(flags: int) -> None:

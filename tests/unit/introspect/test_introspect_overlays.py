@@ -16,6 +16,8 @@ from ovsi.linux.files import btrfs_subvolume, generation
 from ovsi.linux.namespaces import IdRange
 from ovsi.linux.syscall import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, closing
 
+from tests.support.unmounting import unmount
+
 pytestmark = pytest.mark.on_real_mounts
 
 
@@ -352,6 +354,6 @@ def test_layers_below_a_bind_mount_and_an_overlay_that_is_attached_nowhere() -> 
     overlay("m", ("bound/l", "bound/k"))
     assert [layer.directory.path for layer in introspect("m").layers] == [b"/far/away/l", b"/far/away/k"]
     with closing(mountapi.open_tree(AT_FDCWD, b"m", mountapi.OPEN_TREE_CLONE | AT_RECURSIVE)) as tree:
-        mountapi.umount2(b"m")
+        unmount(b"m")
         with Introspector() as introspector:  # attached nowhere
             assert len(introspector.overlay_of(tree).layers) == 2

@@ -12,6 +12,8 @@ from ovsi.linux.files import mount_id_of_fd
 from ovsi.linux.mountinfo import Mount, parse
 from ovsi.linux.mounttable import MountTable, read_mount_table
 
+from tests.support.unmounting import unmount
+
 pytestmark = pytest.mark.sandboxed
 
 
@@ -117,8 +119,8 @@ def test_a_mount_over_a_directory_above() -> None:
     table = read_mount_table()
     assert sources(table.stack_at(b"/tmp/d/e/f")) == [b"deep", b"again"]
     assert top(table, b"/tmp/d/e/f") == b"again"
-    mountapi.umount2(b"/tmp/d/e/f")
-    mountapi.umount2(b"/tmp/d")
+    unmount(b"/tmp/d/e/f")
+    unmount(b"/tmp/d")
     assert top(read_mount_table(), b"/tmp/d/e/f/g") == b"deeper"
 
 
@@ -258,7 +260,7 @@ def test_a_change_while_reading_is_noticed(change: str) -> None:
     if change == "mount":
         tmpfs(b"/tmp/c")
     elif change == "umount":
-        mountapi.umount2(b"/tmp/a")
+        unmount(b"/tmp/a")
     elif change == "move":
         mountapi.mount(b"/tmp/a", b"/tmp/b", None, mountapi.MS_MOVE)
     else:

@@ -16,6 +16,8 @@ from ovsi.plan import Mapping, Request
 from ovsi.restore import restore
 from ovsi.restore.devices import device_of
 
+from tests.support.unmounting import unmount
+
 from . import images
 from .test_restore_stacks import descriptors, entries, make
 
@@ -47,7 +49,7 @@ def stack(disk: str) -> model.Image:
     make("fs/l0", "fs/up", "fs/wk")
     Path("fs/up/who").unlink()
     image = images.image([b"/tmp/fs/l0"], b"/tmp/fs/up", b"/tmp/fs/wk")
-    mountapi.umount2(b"/tmp/fs")
+    unmount(b"/tmp/fs")
     return named(image, disk)
 
 
@@ -71,10 +73,10 @@ def test_only_where_asked_for(vantage: str, disk: str) -> None:
     assert (len(entries()), descriptors()) == (count + 1, held)
     assert any("mounted privately" in note for note in result.notes)
     Path("t/new").write_text("kept")
-    mountapi.umount2(b"/tmp/t")
+    unmount(b"/tmp/t")
     mountapi.mount(disk.encode(), b"/tmp/fs", b"ext4")
     assert Path("fs/up/new").read_text() == "kept"
-    mountapi.umount2(b"/tmp/fs")
+    unmount(b"/tmp/fs")
 
 
 @pytest.mark.as_root
@@ -83,11 +85,11 @@ def test_lowers_alone_are_mounted_read_only(vantage: str, disk: str) -> None:
     mountapi.mount(disk.encode(), b"/tmp/fs", b"ext4")
     make("fs/l0", "fs/l1")
     image = images.image([b"/tmp/fs/l0", b"/tmp/fs/l1"])
-    mountapi.umount2(b"/tmp/fs")
+    unmount(b"/tmp/fs")
     before = Path(disk).read_bytes()
     restore(named(image, disk), ASKED)
     assert Path("t/who").read_text() == "fs/l0"
-    mountapi.umount2(b"/tmp/t")
+    unmount(b"/tmp/t")
     assert Path(disk).read_bytes() == before
 
 
@@ -96,7 +98,7 @@ def test_on_another_boot_by_its_uuid(vantage: str, disk: str) -> None:
     image = stack(disk)
     later = image.replace(host=image.host.replace(boot_id=OTHER_BOOT))
     restore(later, ASKED)
-    mountapi.umount2(b"/tmp/t")
+    unmount(b"/tmp/t")
     other = tuple(
         one.replace(uuid="01234567-0123-4123-8123-0123456789ab") if one.type == "ext4" else one
         for one in later.filesystems
@@ -136,7 +138,7 @@ def test_two_disks_with_one_uuid(vantage: str, disk: str, tmp_path: Path) -> Non
     make("fs/l0", "fs/l1")
     image = images.image([b"/tmp/fs/l0", b"/tmp/fs/l1"])
     later = image.replace(host=image.host.replace(boot_id=OTHER_BOOT))
-    mountapi.umount2(b"/tmp/fs")
+    unmount(b"/tmp/fs")
     Path("copied").write_bytes(Path(disk).read_bytes())
     attached = subprocess.run(["losetup", "--find", "--show", "copied"], check=True, capture_output=True, text=True)
     copy = attached.stdout.strip()
@@ -153,5 +155,5 @@ def test_two_disks_with_one_uuid(vantage: str, disk: str, tmp_path: Path) -> Non
     finally:
         for point in (b"t2", b"t", b"copy", b"fs"):
             if os.path.ismount(point):
-                mountapi.umount2(b"/tmp/" + point)
+                unmount(b"/tmp/" + point)
         subprocess.run(["losetup", "--detach", copy], check=True)

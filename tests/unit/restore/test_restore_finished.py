@@ -15,6 +15,8 @@ from ovsi.linux import mountapi
 from ovsi.plan import Request
 from ovsi.restore import held_by_kernel, restore, run
 
+from tests.support.unmounting import unmount
+
 from . import images
 from .test_restore_refusals import changed, code
 from .test_restore_stacks import SETUPS, entries, make
@@ -70,7 +72,7 @@ def test_the_kernel_holds_what_was_asked_for(vantage: str, setup: Setup) -> None
     mountapi.mount(b"x", b"/tmp/fs", b"tmpfs")
     make("fs/l2")
     mountapi.mount(b"cover", b"/tmp/l1", b"tmpfs")
-    mountapi.umount2(b"/tmp/l1")
+    unmount(b"/tmp/l1")
     image = images.image([b"/tmp/l0", b"/tmp/l1", b"/tmp/fs/l2"], b"/tmp/up", b"/tmp/wk")
     spoken: list[str] = []
     true = held_by_kernel.difference
@@ -120,12 +122,12 @@ def test_an_option_that_does_not_take_effect_here(vantage: str) -> None:
         assert (refused.value.code, refused.value.subject) == ("stack-differs", "index")
     else:
         restore(image, TARGET)
-        mountapi.umount2(b"/tmp/t")
+        unmount(b"/tmp/t")
     for word, met in ((b"on", True), (b"follow", False)):
         lower_only = images.image([b"/tmp/l0", b"/tmp/l1"], options=[("redirect_dir", word)])
         if met:
             restore(lower_only, TARGET)
-            mountapi.umount2(b"/tmp/t")
+            unmount(b"/tmp/t")
         else:
             with pytest.raises(Refusal) as refused:
                 restore(lower_only, TARGET)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from ovsi.errors import Refusal
-from ovsi.linux import mountapi
 from ovsi.plan import Request
 from ovsi.restore import restore
+
+from tests.support.unmounting import unmount
 
 from . import images
 
@@ -57,7 +58,7 @@ def test_never_a_wrong_mount(vantage: str, setup: Setup) -> None:
                 outcomes["refused"] += 1
                 continue
             assert os.listdir("t") == ["right"]
-            mountapi.umount2(b"/tmp/t")
+            unmount(b"/tmp/t")
             outcomes["mounted"] += 1
     finally:
         os.kill(racer, signal.SIGKILL)

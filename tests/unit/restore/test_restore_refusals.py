@@ -17,6 +17,8 @@ from ovsi.plan import Mapping, Request
 from ovsi.restore import restore
 from ovsi.restore.result import Result
 
+from tests.support.unmounting import unmount
+
 from . import images
 
 TARGET = Request(target=b"/tmp/t")
@@ -165,7 +167,7 @@ def test_upper_and_work_in_use(vantage: str) -> None:
     assert code(image, second) == "upper-in-use"
     assert code(other_upper, second) == "work-in-use"
     assert code(other_work, second) == "upper-in-use"
-    mountapi.umount2(b"/tmp/t")
+    unmount(b"/tmp/t")
     restore(image, second)
 
 
@@ -173,7 +175,7 @@ def test_upper_and_work_in_use(vantage: str) -> None:
 def test_volatile_left_overs(vantage: str) -> None:
     image = changed(stack(), options=(model.MountOption(name="volatile", value=None),))
     restore(image, TARGET)
-    mountapi.umount2(b"/tmp/t")
+    unmount(b"/tmp/t")
     assert code(image) == "volatile-leftovers"
     accept = Request(target=b"/tmp/t", accept=frozenset(["volatile-leftovers"]))
     result = restore(image, accept)

@@ -12,6 +12,8 @@ from ovsi.linux import mountapi, mountinfo
 from ovsi.plan import Mapping, Request
 from ovsi.restore import restore
 
+from tests.support.unmounting import unmount
+
 from . import images
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ def test_layers_in_order_and_writes_land_in_the_upper(vantage: str, setup: Setup
     assert result.overlays[0].mount_id == entry("/tmp/t").mount_id
     assert descriptors() == held
     assert entry("/tmp") == before
-    mountapi.umount2(b"/tmp/t")
+    unmount(b"/tmp/t")
     assert not [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if " overlay " in line]
 
 
@@ -235,7 +237,7 @@ def test_covered_sources(vantage: str, setup: Setup) -> None:
     restore(image, Request(target=b"/tmp/t"), setup=setup)
     assert Path("t/who").read_text() == "d/up"
     Path("t/new").touch()
-    mountapi.umount2(b"/tmp/d/up")
+    unmount(b"/tmp/d/up")
     assert Path("d/up/new").exists()
 
 
