@@ -38,20 +38,16 @@ class LowerRungs:
         self.hints = Hints(vantage)
         pins = Pins(vantage)
         self.identifiers = Identifiers(vantage, pins, locator)
-        self.openings = Openings(vantage, self.hints)
+        self.openings = Openings(vantage, self.hints, pins)
         self.witness = Witness(vantage, pins)
 
     def verdicts(
         self, device: str, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot], findings: Findings
     ) -> list[Verdict]:
         """A verdict a slot; what each rung said goes into `findings`."""
-        readings = [
-            {name: one for name, one in reading.items() if one.directory.device != device}  # not the overlay itself
-            for named in _namings(slots, shown)
-            for reading in self.hints.assignments(named, [mount.mount_point for mount in mounts])
-        ]
+        readings = self.readings(device, mounts, shown, slots)
         evidence = []
-        for rung, seen in self._see(mounts, shown, slots, readings):
+        for rung, seen in self.evidence(mounts, shown, slots, readings):
             evidence.append(seen)
             for slot in slots:
                 findings.add(slot.name, rung, seen.said.get(slot.name, seen.said.get("", "nothing")))
@@ -61,7 +57,17 @@ class LowerRungs:
             findings.add(slot.name, OPTION_STRING, self._read_as(slot, readings))
         return judge.weigh(slots, judge.combined(evidence), readings)
 
-    def _see(
+    def readings(
+        self, device: str, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot]
+    ) -> list[dict[str, Candidate]]:
+        """Every way to read the names, as of `Hints.assignments`."""
+        return [
+            {name: one for name, one in reading.items() if one.directory.device != device}  # not the overlay itself
+            for named in _namings(slots, shown)
+            for reading in self.hints.assignments(named, [mount.mount_point for mount in mounts])
+        ]
+
+    def evidence(
         self, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot], readings: list[dict[str, Candidate]]
     ) -> Iterator[tuple[str, Evidence]]:
         """What the rungs that look through the overlay show, the stronger first."""

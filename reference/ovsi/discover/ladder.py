@@ -35,12 +35,17 @@ class Ladder:
     """Gives accounts of overlays. One for a whole dump."""
 
     def __init__(
-        self, vantage: Vantage, locator: Locator, without: frozenset[str], defaults: dict[bytes, bytes]
+        self,
+        vantage: Vantage,
+        locator: Locator,
+        without: frozenset[str],
+        defaults: dict[bytes, bytes],
+        kernel: Kernel | None = None,
     ) -> None:
         self.vantage = vantage
         self.locator = locator
         self.without = without
-        self.kernel = Kernel(vantage, wanted=INTROSPECTION not in without)
+        self.kernel = kernel or Kernel(vantage, wanted=INTROSPECTION not in without)
         self.held_sources = HeldSources()
         self.defaults = defaults
         self._lower_rungs: LowerRungs | None = None

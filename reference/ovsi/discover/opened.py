@@ -1,9 +1,11 @@
 """The rung of openings: to list an overlay's root, the kernel opens the root of every merged layer, from the top down.
 
-Watched by fanotify(7), each of the candidates tells of that with its file handle and with this process's own ID, so
-that nothing else can have caused it: which directory, and which place in the order. No privilege is needed but to lay
-overlays on the overlay, which are never attached: that tells whether a layer is itself on an overlay, whose own layers
-would be opened as well. Data-only layers and the work directory are not opened.
+Watched by fanotify(7), a directory tells of that with its file handle and with this process's own ID, so that nothing
+else can have caused it: which directory, and which place in the order. Who has rights over a file system, as one has in
+a user namespace over what was mounted there (Linux 6.16), watches all of it, and needs no name to begin with; elsewhere
+the candidates are watched. No privilege is needed but to lay overlays on the overlay, which are never attached: that
+tells whether a layer is itself on an overlay, whose own layers would be opened as well. Data-only layers and the work
+directory are not opened.
 
 To look at entries of a merged directory may write. The kernel opens all layers before it comes to the first entry, and
 no room is given for any: that one is `.`, or one that the lowest layer alone holds (ovl_dir_read_merged,
@@ -19,8 +21,8 @@ from ..linux import mountapi
 from ..linux.fanotify import OpenWatch, begin_listing
 from ..linux.files import fstatfs
 from ..linux.syscall import closing
-from .evidence import OPENING
-from .filesystems import shortcoming
+from .evidence import OPENING, Directory
+from .filesystems import WITHOUT_GENERATION, decode_handle, shortcoming
 from .judge import Evidence, Shown, key, nothing
 
 TYPE_CHECKING = False
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from .evidence import Slot
     from .hints import Candidate, Hints
     from .merged import Merged
+    from .pins import Pin, Pins
     from .vantage import Vantage
 
 _HIGHEST = 8
@@ -38,15 +41,14 @@ _HOW = "the kernel opened it to {} the overlay's root"
 class Openings:
     """The rung, for one overlay at a time."""
 
-    def __init__(self, vantage: Vantage, hints: Hints) -> None:
+    def __init__(self, vantage: Vantage, hints: Hints, pins: Pins) -> None:
         self.vantage = vantage
         self.hints = hints
+        self.pins = pins
 
     def see(self, merged: Merged, slots: list[Slot], readings: list[dict[str, Candidate]]) -> Evidence:
-        """Which candidates the kernel opens, and in which order."""
+        """Which directories the kernel opens, and in which order."""
         candidates = {key(one.directory): one for reading in readings for one in reading.values()}
-        if not candidates:
-            return nothing("there are no candidates to watch")
         if not _none_is_on_an_overlay(merged):
             return nothing("it can't be shown that none of its layers is itself on an overlay")
         try:
@@ -55,13 +57,29 @@ class Openings:
             return nothing(f"openings can't be watched: {failure.strerror}")
         found = _Watched(watch)
         try:
+            for fsid, pin in self.pins.alone().items():
+                self._add_all(found, fsid, pin)
             for one in candidates.values():
                 self._add(found, one)
+            if found.is_empty:
+                return nothing("there are no candidates to watch, and no file system that may be watched as a whole")
             return _seen(merged, found, sum(slot.role == "lower" for slot in slots))
         except OSError as failure:
             return nothing(f"the overlay's root can't be listed: {failure.strerror}")
         finally:
             found.close()
+
+    def _add_all(self, found: _Watched, fsid: bytes, pin: Pin) -> None:
+        """All directories of a file system, where that is permitted; of btrfs a subvolume at most would be."""
+        if pin.fs_type == "btrfs":
+            return
+        try:
+            with closing(pin.space.open(pin.mount.mount_point)) as fd:
+                status = os.fstat(fd)
+                if f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}" == pin.device:
+                    found.add_all(fd, fsid, pin)
+        except OSError:
+            pass  # not to be watched as a whole, or not by this caller
 
     def _add(self, found: _Watched, one: Candidate) -> None:
         assert one.spot.mount is not None
@@ -88,8 +106,14 @@ class _Watched:
 
     def __init__(self, watch: OpenWatch) -> None:
         self.watch = watch
-        self._known: dict[tuple[object, ...], Candidate | None] = {}
+        self._whole: dict[bytes, Pin] = {}
+        self._known: dict[tuple[object, ...], Directory | None] = {}
         self._fds: list[int] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all is watched."""
+        return not self._whole and not self._known
 
     def close(self) -> None:
         self.watch.close()
@@ -103,19 +127,34 @@ class _Watched:
         name = (fstatfs(fd).fsid, handle.type, handle.data)
         self.watch.add(fd)
         self._fds.append(fd)
-        self._known[name] = None if name in self._known else one
+        known = self._known.setdefault(name, one.directory)
+        if known is not None and key(known) != key(one.directory):
+            self._known[name] = None
 
-    def opened(self) -> list[Candidate] | None:
+    def add_all(self, fd: int, fsid: bytes, pin: Pin) -> None:
+        """A whole file system, the only one under watch that bears `fsid`."""
+        self.watch.add_file_system(fd)
+        self._whole[fsid] = pin
+
+    def opened(self) -> list[Directory] | None:
         """What this process opened since the last time; None where that is not known for sure."""
         events = self.watch.take()
         if events is None:
             return None
-        found = [self._known.get(_name(event)) for event in events if event.own]
+        found = [self._directory(event) for event in events if event.own]
         return None if None in found else [one for one in found if one is not None]
 
-
-def _name(event: Opening) -> tuple[object, ...]:
-    return event.fsid, event.handle.type, event.handle.data
+    def _directory(self, event: Opening) -> Directory | None:
+        name = event.fsid, event.handle.type, event.handle.data
+        if name in self._known:
+            return self._known[name]
+        pin = self._whole.get(event.fsid)
+        decoded = None if pin is None else decode_handle(pin.fs_type, event.handle)
+        if pin is None or decoded is None:
+            return None
+        inode, generation, subvolume = decoded
+        known = None if pin.fs_type in WITHOUT_GENERATION else generation
+        return Directory(pin.device, pin.fs_type, inode, known, subvolume, handle=event.handle)
 
 
 def _seen(merged: Merged, found: _Watched, count: int) -> Evidence:
@@ -123,18 +162,18 @@ def _seen(merged: Merged, found: _Watched, count: int) -> Evidence:
     with closing(os.open(f"/proc/self/fd/{merged.fd}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as root:
         top = found.opened()
         if top is None or len(top) != 1:
-            return nothing("no candidate is the directory that the kernel opens for the overlay's root")
+            return nothing("what the kernel opens for the overlay's root was not under watch")
         exact = {}
         if merged.with_upper:
-            exact["upper"] = Shown(top[0].directory, OPENING, _HOW.format("open"))
+            exact["upper"] = Shown(top[0], OPENING, _HOW.format("open"))
         begin_listing(root)
     listed = found.opened()
-    if not listed or listed[0] is not top[0]:
+    if not listed or key(listed[0]) != key(top[0]):
         return Evidence(exact, {}, {"": "the kernel had no need to open the layers for a listing"})
     lowers = listed[1:] if merged.with_upper else listed
-    if len(lowers) != count or len({key(one.directory) for one in listed}) != len(listed):
+    if len(lowers) != count or len({key(one) for one in listed}) != len(listed):
         return Evidence(exact, {}, {"": f"{len(lowers)} of {count} lower layers were seen being opened"})
-    exact |= {f"lower/{index}": Shown(one.directory, OPENING, _HOW.format("list")) for index, one in enumerate(lowers)}
+    exact |= {f"lower/{index}": Shown(one, OPENING, _HOW.format("list")) for index, one in enumerate(lowers)}
     return Evidence(exact, {}, {"": "not opened for a listing"} | {name: one.how for name, one in exact.items()})
 
 

@@ -60,6 +60,12 @@ class Pins:
             self._read()
         return self._only((self._by_uuid or {}).get(uuid, []), "UUID")
 
+    def alone(self) -> dict[bytes, Pin]:
+        """The file systems whose f_fsid no other one has that may be looked at, by it."""
+        if self._by_fsid is None:
+            self._read()
+        return {fsid: found[0] for fsid, found in (self._by_fsid or {}).items() if len(found) == 1 and any(fsid)}
+
     def _only(self, found: list[Pin], what: str) -> tuple[Pin | None, str]:
         if not found:
             return None, f"no mounted file system that may be looked at bears the {what} that the overlay shows"

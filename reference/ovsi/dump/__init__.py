@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from ..discover.evidence import RUNGS
 from ..discover.ladder import Ladder
 from ..discover.location import Locator
-from ..discover.options import defaults
 from ..discover.vantage import Vantage
 from ..errors import Refusal
 from ..image import model
-from ..linux.files import read_file
 from ..record import Record
 from ..version import NAME, VERSION
 from .build import Builder, Explanation
 from .select import EVERY_OVERLAY, Selector, at_mountpoint, select, with_mount_id, with_unique_id
+from .surroundings import TRIES, host, module_defaults, namespace_of
 from .tables import Tables
 
 TYPE_CHECKING = False
@@ -35,8 +33,6 @@ __all__ = [
     "with_unique_id",
 ]
 
-_TRIES = 5
-_PARAMETERS = b"/sys/module/overlay/parameters"
 _PRODUCER = model.Producer(name=NAME, version=VERSION)
 
 
@@ -65,7 +61,7 @@ def dump(pid: int | None, selector: Selector, *, without: frozenset[str] = froze
     """
     vantage = Vantage(pid)
     try:
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             result = _dump_once(vantage, selector, without)
             vantage.check_process()
             if result is not None:
@@ -84,8 +80,8 @@ def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) ->
     if selector.kind == "all" and not vantage.here.table.consistent:
         return None  # one that came meanwhile might be missing
     locator = Locator(vantage)
-    module_defaults = defaults(_module_parameters())
-    ladder = Ladder(vantage, locator, without, module_defaults)
+    defaults = module_defaults()
+    ladder = Ladder(vantage, locator, without, defaults)
     try:
         tables = Tables(vantage, ladder)
         # Before anything else of the mounts: what has its 64-bit ID now and at the end was there all the time.
@@ -97,15 +93,15 @@ def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) ->
         if ladder.kernel.failures and vantage.here.changed():
             return None  # what could not be read may be gone
         accounts = ladder.accounts(overlays)
-        builder = Builder(tables, locator, module_defaults)
+        builder = Builder(tables, locator, defaults)
         entries = tuple([builder.overlay(account, f"o{number}") for number, account in enumerate(accounts)])
         if vantage.here.changed() and not _as_before(vantage, tables):
             return None
         image = model.Image(
             producer=_PRODUCER,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            host=_host(),
-            namespace=_namespace(vantage),
+            host=host(),
+            namespace=namespace_of(vantage),
             filesystems=tuple(tables.filesystems),
             mounts=tuple(tables.mounts),
             overlays=entries,
@@ -131,21 +127,3 @@ def _as_before(vantage: Vantage, tables: Tables) -> bool:
         ):
             return False
     return True
-
-
-def _module_parameters() -> dict[bytes, bytes]:
-    try:
-        names = os.listdir(_PARAMETERS)
-        return {name: read_file(_PARAMETERS + b"/" + name).strip() for name in names}
-    except OSError:
-        return {}  # no module parameters in this kernel, or no sysfs: then nothing is known of what is not shown
-
-
-def _host() -> model.Host:
-    boot_id = read_file(b"/proc/sys/kernel/random/boot_id").decode("ascii").strip()
-    return model.Host(kernel_release=os.uname().release, boot_id=boot_id)
-
-
-def _namespace(vantage: Vantage) -> model.Namespace | None:
-    inode = vantage.here.inode
-    return None if inode is None else model.Namespace(inode=inode, unique_id=vantage.here.table.namespace_id)

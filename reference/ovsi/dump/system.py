@@ -9,32 +9,24 @@ from __future__ import annotations
 import os
 
 from ..discover.evidence import INTROSPECTION
-from ..discover.introspection import Kernel, device_name
 from ..discover.ladder import Ladder
 from ..discover.location import Locator
-from ..discover.options import defaults
 from ..discover.vantage import Vantage
+from ..discover.whole_kernel import WholeKernel
 from ..errors import Refusal
 from ..image import model
-from ..introspect.errors import Inconsistent, KernelReadError
-from ..linux.files import fstatfs
-from ..linux.namespaces import open_namespace
-from ..linux.syscall import closing
 from ..record import Record
-from . import _TRIES, _host, _module_parameters, _namespace, dump
+from . import dump
 from .build import Builder
 from .select import EVERY_OVERLAY, OVERLAY
+from .surroundings import TRIES, host, module_defaults, namespace_of
 from .tables import Tables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..introspect.facts import OverlayFacts
     from ..linux.mountinfo import Mount
-
-_OVERLAYFS_MAGIC = 0x794C7630  # linux/magic.h
-_CHANGING = (Inconsistent, KernelReadError)
 
 
 class Seat(Record):
@@ -79,7 +71,7 @@ def overlays_of_system(*, without: frozenset[str] = frozenset()) -> System:
 
     Raises Refusal: no-overlay, permission-denied where there may be some out of sight.
     """
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         vantage = Vantage(None)
         try:
             system = _look(vantage, without)
@@ -98,9 +90,9 @@ def overlays_of_system(*, without: frozenset[str] = frozenset()) -> System:
 
 
 def _look(vantage: Vantage, without: frozenset[str]) -> System:
-    locator, parameters = Locator(vantage), defaults(_module_parameters())
-    ladder = Ladder(vantage, locator, without | {INTROSPECTION}, parameters)
-    kernel = ladder.kernel = _WholeKernel(vantage, wanted=INTROSPECTION not in without)
+    locator, parameters = Locator(vantage), module_defaults()
+    kernel = WholeKernel(vantage, wanted=INTROSPECTION not in without)
+    ladder = Ladder(vantage, locator, without, parameters, kernel)
     try:
         seats = _seats(vantage)
         held = kernel.devices()
@@ -119,55 +111,6 @@ def _look(vantage: Vantage, without: frozenset[str]) -> System:
         return System(tuple(_found(images, seats)), complete and not hidden, hidden, ladder.abilities())
     finally:
         kernel.close()
-
-
-class _WholeKernel(Kernel):
-    """Reads all overlay superblocks at once, wherever they are mounted."""
-
-    def devices(self) -> list[str]:
-        """Every overlay of the system that could be read, the oldest first."""
-        start = self._any_overlay()
-        if start is not None and self._reader is not None:
-            addresses = self._reader.same_type(start)
-            try:
-                every = self._reader.overlays(addresses)
-            except _CHANGING:  # one in motion must not hide the others
-                every = [facts for address in addresses for facts in self._one(address)]
-            self._facts = {device_name(facts.device): facts for facts in every}
-        return list(self._facts)
-
-    def load(self, overlays: dict[str, list[Mount]]) -> None:
-        """All that can be read was read by `devices`."""
-        self.failures |= {device: "it came or went meanwhile" for device in overlays if device not in self._facts}
-
-    def _one(self, address: int) -> list[OverlayFacts]:
-        assert self._reader is not None
-        try:
-            return self._reader.overlays([address])
-        except _CHANGING:
-            return []
-
-    def _any_overlay(self) -> int | None:
-        """The address of one overlay's superblock: of a mounted one, else of one that a process holds."""
-        if self._reader is None:
-            return None
-        for space in (self.vantage.here, *self.vantage.others()):
-            if any(mount.fs_type == OVERLAY for mount in space.table.entries):
-                try:
-                    with closing(open_namespace(space.process, "mnt")) as namespace:
-                        for mount in self._reader.mounts(namespace):
-                            if mount.filesystem == OVERLAY:
-                                return mount.superblock
-                except (OSError, *_CHANGING):
-                    continue
-        for holder in self.vantage.holders():
-            try:
-                with closing(holder.open()) as fd:
-                    if fstatfs(fd).type == _OVERLAYFS_MAGIC:
-                        return self._reader.superblock_of(fd)
-            except (OSError, *_CHANGING):
-                continue
-        return None
 
 
 def _seats(vantage: Vantage) -> dict[str, list[Seat]]:
@@ -200,8 +143,8 @@ def _by_namespaces(vantage: Vantage, without: frozenset[str], wanted: set[str]) 
 
 def _image(vantage: Vantage, tables: Tables, overlays: list[model.Overlay]) -> model.Image:
     return model.Image(
-        host=_host(),
-        namespace=_namespace(vantage),
+        host=host(),
+        namespace=namespace_of(vantage),
         filesystems=tuple(tables.filesystems),
         mounts=tuple(tables.mounts),
         overlays=tuple(overlays),

@@ -12,7 +12,7 @@ from .handles import FileHandle
 from .syscall import libc_function
 
 _CLOEXEC, _NONBLOCK, _REPORT_FID = 0x01, 0x02, 0x200
-_MARK_ADD, _MARK_ONLYDIR = 0x01, 0x08
+_MARK_ADD, _MARK_ONLYDIR, _MARK_FILESYSTEM = 0x01, 0x08, 0x100
 _OPEN, _ONDIR = 0x20, 0x4000_0000
 _AT_FDCWD = -100
 _READ_SIZE = 1 << 16
@@ -52,8 +52,18 @@ class OpenWatch:
 
         Raises OSError: ENODEV, EOPNOTSUPP, EXDEV where its file system gives no handle or no ID, ENOSPC beyond a limit.
         """
-        mask = _OPEN | _ONDIR
-        _mark(self.fd, _MARK_ADD | _MARK_ONLYDIR, mask, _AT_FDCWD, b"/proc/self/fd/%d" % fd)
+        self._mark(_MARK_ONLYDIR, fd)
+
+    def add_file_system(self, fd: int) -> None:
+        """Watch all directories of the file system that `fd` (O_PATH is enough) is open on.
+
+        Raises OSError: EPERM to who has no CAP_SYS_ADMIN over it (in a user namespace of its owner since Linux 6.16),
+        EXDEV below a btrfs subvolume, others as `add`.
+        """
+        self._mark(_MARK_FILESYSTEM, fd)
+
+    def _mark(self, what: int, fd: int) -> None:
+        _mark(self.fd, _MARK_ADD | what, _OPEN | _ONDIR, _AT_FDCWD, b"/proc/self/fd/%d" % fd)
 
     def take(self) -> list[Opening] | None:
         """What was opened since the last time, in order; None where events were lost or are of another form."""

@@ -7,6 +7,8 @@ import os
 import pytest
 from ovsi.discover.evidence import OPENING
 from ovsi.linux import mountapi
+from ovsi.linux.fanotify import OpenWatch
+from ovsi.linux.syscall import closing
 
 from .stacks import Tree, bind, listing, make, overlay, place_of, sources, states, taken, tmpfs, unmount
 
@@ -91,7 +93,8 @@ def test_hard_linked_copies_do_not_deceive() -> None:
             else:
                 os.mkdir(f"/tmp/s/{name}/{entry}")
     result = taken(where)
-    assert "located" not in states(result).values()
+    places = {name: place_of(result, one) for name, one in sources(result).items() if one.state == "located"}
+    assert all(place.startswith(b"/tmp/real/") for place in places.values() if place), places
 
 
 def test_two_file_systems() -> None:
@@ -129,11 +132,37 @@ def test_what_the_kernel_opens_is_proved_in_its_order() -> None:
     assert {found[name].method for name in ("upper", "lower/0", "lower/1", "lower/2")} == {OPENING}
 
 
+def test_a_file_system_that_is_watched_as_a_whole_needs_no_names() -> None:
+    """What was mounted in the user namespace itself: names may lead nowhere."""
+    tmpfs("/tmp/s")
+    watch = OpenWatch()
+    try:
+        with closing(os.open("/tmp/s", os.O_PATH)) as fd:
+            watch.add_file_system(fd)
+    except PermissionError:
+        pytest.skip("needs to watch a whole file system in a user namespace (Linux 6.16)")
+    finally:
+        watch.close()
+    for name in ("l0", "l1", "u", "w"):
+        make(f"/tmp/s/deep/er/{name}", {"a": "0"} if name != "w" else None)
+    os.makedirs("/tmp/far/m")
+    os.chdir("/tmp/s/deep/er")
+    overlay("/tmp/far/m", ["l0", "l1"], "u", "w")
+    os.chdir("/")
+    os.rename("/tmp/s/deep/er/l0", "/tmp/s/kept")
+    result = taken("/tmp/far/m")
+    assert states(result) == {"upper": "located", "lower/0": "located", "lower/1": "located", "work": "none"}
+    assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/kept"
+    assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {OPENING}
+
+
 def test_a_layer_that_is_not_watched_leaves_the_others_unplaced() -> None:
     make("/tmp/s/l0", {"a": "0"})
     make("/tmp/s/l1", {"b": "1"})
-    where = overlay("/tmp/m", ["/tmp/s/l0", "/tmp/s/l1"])
-    os.rename("/tmp/s/l1", "/tmp/s/elsewhere")
+    tmpfs("/tmp/t")
+    make("/tmp/t/l2")
+    where = overlay("/tmp/m", ["/tmp/s/l0", "/tmp/s/l1", "/tmp/t/l2"])
+    unmount("/tmp/t")
     assert "located" not in states(taken(where)).values()
 
 

@@ -1,0 +1,66 @@
+"""Introspection of a whole system: every overlay that the kernel has, mounted or held by another one only."""
+
+from __future__ import annotations
+
+from ..introspect.errors import Inconsistent, KernelReadError
+from ..linux.files import fstatfs
+from ..linux.namespaces import open_namespace
+from ..linux.syscall import closing
+from .introspection import Kernel, device_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..introspect.facts import OverlayFacts
+    from ..linux.mountinfo import Mount
+
+_OVERLAYFS_MAGIC = 0x794C7630  # linux/magic.h
+_CHANGING = (Inconsistent, KernelReadError)
+
+
+class WholeKernel(Kernel):
+    """Reads all overlay superblocks at once, wherever they are mounted."""
+
+    def devices(self) -> list[str]:
+        """Every overlay of the system that could be read, the oldest first."""
+        start = self._any_overlay()
+        if start is not None and self._reader is not None:
+            addresses = self._reader.same_type(start)
+            try:
+                every = self._reader.overlays(addresses)
+            except _CHANGING:  # one in motion must not hide the others
+                every = [facts for address in addresses for facts in self._one(address)]
+            self._facts = {device_name(facts.device): facts for facts in every}
+        return list(self._facts)
+
+    def load(self, overlays: dict[str, list[Mount]]) -> None:
+        """All that can be read was read by `devices`."""
+        self.failures |= {device: "it came or went meanwhile" for device in overlays if device not in self._facts}
+
+    def _one(self, address: int) -> list[OverlayFacts]:
+        assert self._reader is not None
+        try:
+            return self._reader.overlays([address])
+        except _CHANGING:
+            return []
+
+    def _any_overlay(self) -> int | None:
+        """The address of one overlay's superblock: of a mounted one, else of one that a process holds."""
+        if self._reader is None:
+            return None
+        for space in (self.vantage.here, *self.vantage.others()):
+            if any(mount.fs_type == b"overlay" for mount in space.table.entries):
+                try:
+                    with closing(open_namespace(space.process, "mnt")) as namespace:
+                        for mount in self._reader.mounts(namespace):
+                            if mount.filesystem == b"overlay":
+                                return mount.superblock
+                except (OSError, *_CHANGING):
+                    continue
+        for holder in self.vantage.holders():
+            try:
+                with closing(holder.open()) as fd:
+                    if fstatfs(fd).type == _OVERLAYFS_MAGIC:
+                        return self._reader.superblock_of(fd)
+            except (OSError, *_CHANGING):
+                continue
+        return None
