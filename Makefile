@@ -14,7 +14,6 @@ PYTEST_ARGS ?=
 
 SOURCES := $(shell find reference conformance schemas -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml README.md
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export NO_MKDOCS_2_WARNING := 1
 
 .PHONY: help conformance test lint types unit suite-root suite-user site bench hostile install clean
 

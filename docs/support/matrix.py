@@ -1,33 +1,38 @@
-"""mkdocs hook: the page that lists every requirement with the tests that judge it and the mutants that break it."""
+"""The page that lists every requirement with the tests that judge it and the mutants that break it; their sources."""
 
 from __future__ import annotations
 
-import sys
+import posixpath
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+from tests.support.requirements import Requirement
+from tests.support.traces import is_mutant
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from tests.support.requirements import Requirement, load  # noqa: E402
-from tests.support.traces import declared_by, is_mutant  # noqa: E402
-
-
-def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated page."""
-    files.append(File.generated(config, "requirements.md", content=page(load(), declared_by())))
-    return files
 
 
 def page(requirements: list[Requirement], declared: dict[str, set[str]]) -> str:
     """The page, from the requirements in reading order and the files that name each of them."""
-    return (
-        "\n".join(["# Requirements", "", *_summary(requirements, declared), *_chapters(requirements, declared)]) + "\n"
-    )
+    lines = ["# Requirements", "", *_summary(requirements, declared), *_chapters(requirements, declared)]
+    return "\n".join(lines) + "\n"
+
+
+def sources(declared: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """A page for the source of each test and mutant, named as `page` links it; the search leaves them out."""
+    for file in sorted(set().union(*declared.values())):
+        if file.endswith(".py"):
+            text = (ROOT / file).read_text()
+            yield f"sources/{_flat(file)}.md", f"---\nsearch: {{exclude: true}}\n---\n# {file}\n\n{_fenced(text)}"
+
+
+def _fenced(text: str) -> str:
+    return f"~~~~~python\n{text}~~~~~\n"
+
+
+def _flat(file: str) -> str:
+    return posixpath.splitext(file)[0].replace("/", "-")
 
 
 def _summary(requirements: list[Requirement], declared: dict[str, set[str]]) -> Iterator[str]:
@@ -36,7 +41,8 @@ def _summary(requirements: list[Requirement], declared: dict[str, set[str]]) -> 
     tested = [requirement for requirement in standing if _split(requirement, declared)[0]]
     broken = [requirement for requirement in standing if _split(requirement, declared)[1]]
     yield f"{len(standing)} requirements, {len(tested)} of them named by a test, {len(broken)} by a mutant."
-    yield "Each id leads to its chapter. A mutant is a wrong implementation that the suite has to catch."
+    yield "Each id leads to its chapter, each name to its source. A mutant is a wrong implementation that the suite has"
+    yield "to catch."
     yield ""
     if untestable:
         yield f"Not tested, {len(untestable)}:"
@@ -47,15 +53,20 @@ def _summary(requirements: list[Requirement], declared: dict[str, set[str]]) -> 
 
 def _chapters(requirements: list[Requirement], declared: dict[str, set[str]]) -> Iterator[str]:
     for chapter, members in groupby(requirements, lambda requirement: requirement.chapter):
-        yield f"## {chapter.removesuffix('.md')}"
+        yield f"## {_title(chapter)}"
         yield ""
         yield "| requirement | keyword | tests | mutants |"
         yield "|---|---|---|---|"
         for requirement in members:
             tests, mutants = _split(requirement, declared)
             keyword = "withdrawn" if requirement.withdrawn else requirement.keyword
-            yield f"| {_link(requirement)} | {keyword} | {_names(tests)} | {_names(mutants)} |"
+            row = f'<a id="row-{requirement.id}"></a>{_link(requirement)}'
+            yield f"| {row} | {keyword} | {_names(tests)} | {_names(mutants)} |"
         yield ""
+
+
+def _title(chapter: str) -> str:
+    return (ROOT / "spec" / chapter).read_text().partition("\n")[0].removeprefix("# ")
 
 
 def _split(requirement: Requirement, declared: dict[str, set[str]]) -> tuple[list[str], list[str]]:
@@ -68,4 +79,9 @@ def _link(requirement: Requirement) -> str:
 
 
 def _names(files: list[str]) -> str:
-    return "<br>".join(f"`{file.split('/', 1)[1]}`" for file in files)
+    return "<br>".join(map(_name, files))
+
+
+def _name(file: str) -> str:
+    short = file.split("/", 1)[1]
+    return f"[`{short}`](sources/{_flat(file)}.md)" if file.endswith(".py") else f"`{short}`"

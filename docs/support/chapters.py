@@ -1,0 +1,53 @@
+"""The specification's chapters as pages: each requirement has an anchor, and says what judges it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.requirements import Requirement
+from tests.support.traces import is_mutant
+
+SPEC = Path(__file__).parents[2] / "spec"
+_REQUIREMENT = re.compile(r"^\*\*(OVSI-[A-Z]+-\d{3})\*\*(.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+_EXAMPLE = re.compile(r"^```json .*$", re.MULTILINE)
+
+
+def names() -> list[str]:
+    """The names of the pages, in reading order: the overview, the numbered chapters, the annexes."""
+    return [_page_name(chapter.name) for chapter in sorted(SPEC.glob("*.md"), key=_reading_order)]
+
+
+def pages(requirements: list[Requirement], declared: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
+    """Name and Markdown of each chapter's page; `declared` has the files that name each requirement."""
+    marks = {requirement.id: _judged(requirement, declared) for requirement in requirements}
+    for chapter in sorted(SPEC.glob("*.md")):
+        text = _REQUIREMENT.sub(
+            lambda match: f'<a id="{match[1]}"></a>**[{match[1]}](#{match[1]})**{match[2]} {marks.get(match[1], "")}',
+            chapter.read_text(),
+        )
+        text = text.replace("(README.md", "(index.md").replace("`schemas/image.json`", "[image](../schemas/image.md)")
+        yield f"spec/{_page_name(chapter.name)}", _EXAMPLE.sub("```json", text)
+
+
+def address(requirement: Requirement) -> str:
+    """Where on the built site a requirement is."""
+    return f"spec/{_page_name(requirement.chapter).removesuffix('.md')}.html#{requirement.id}"
+
+
+def _reading_order(chapter: Path) -> tuple[bool, bool, str]:
+    title, numbered = chapter.read_text().partition("\n")[0], chapter.name[0].isdigit()
+    return (chapter.name != "README.md", not numbered, chapter.name if numbered else title)
+
+
+def _judged(requirement: Requirement, declared: dict[str, set[str]]) -> str:
+    files = declared.get(requirement.id, set())
+    mutants = sum(map(is_mutant, files))
+    counts = [("test", len(files) - mutants), ("mutant", mutants)]
+    words = ", ".join(f"{count} {noun}{'s' * (count != 1)}" for noun, count in counts if count)
+    return f"[{words}](../requirements.md#row-{requirement.id}){{.judged}}" if words else ""
+
+
+def _page_name(name: str) -> str:
+    return "index.md" if name == "README.md" else name

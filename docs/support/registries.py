@@ -1,0 +1,107 @@
+"""The registered words as pages: all from schemas/registries.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_REGISTRIES = Path(__file__).parents[2] / "schemas" / "registries.json"
+_ON_PAGES_OF_THEIR_OWN = {"categories", "classes", "profiles", "vantages"}
+
+
+def words() -> str:
+    """The page of all that has no page of its own."""
+    registries = _load()
+    own = "Errors have [a page of their own](errors.md), and so have [classes, profiles and vantages](profiles.md)."
+    parts = ["# Registries", f"{registries['description']} {own}"]
+    for name, entries in registries.items():
+        if name in _ON_PAGES_OF_THEIR_OWN or not isinstance(entries, list):
+            continue
+        if name == "identity":
+            parts.append(_identity(entries))
+        elif name == "options":
+            parts.append(_options(entries))
+        else:
+            parts.append(_meanings(_heading(name), entries))
+    return "\n\n".join(parts) + "\n"
+
+
+def errors() -> str:
+    """The page of categories and codes, a section a category."""
+    text = (
+        "A refusal ends with exit status 1 and, as the last line of standard error, one JSON object: its "
+        "[schema](schemas/error.md), the [rules](spec/08-command-line.md). The category is judged by the suite; the "
+        "code says more, and is for people and for programs that want to be exact."
+    )
+    return "\n\n".join(["# Error codes", text, *map(_category, _load()["categories"])]) + "\n"
+
+
+def profiles() -> str:
+    """The page of what may be claimed: class, profile and vantage."""
+    registries = _load()
+    text = (
+        'A claim is a class, a profile and a vantage: `{"class": "dumper", "profile": "core", "vantage": '
+        '"inside"}`. [Chapter 9](spec/09-conformance.md) says what each is judged by, and the '
+        "[results](conformance.md) what was claimed and met."
+    )
+    names = ("classes", "profiles", "vantages")
+    return "\n\n".join(["# Classes and profiles", text, *(_meanings(_heading(n), registries[n]) for n in names)]) + "\n"
+
+
+def _load() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(_REGISTRIES.read_text())
+    return loaded
+
+
+def _heading(name: str) -> str:
+    return {"requires": "Required abilities", "accept": "Deviations to accept"}.get(name, name.capitalize())
+
+
+def _meanings(title: str, entries: list[dict[str, str]]) -> str:
+    if not entries:
+        return f"## {title}\n\nNone is registered."
+    return _table(title, "", ["name", "meaning"], [[f"`{entry['name']}`", entry["meaning"]] for entry in entries])
+
+
+def _identity(rows: list[dict[str, Any]]) -> str:
+    cells = [
+        [_words(row["types"]), f"`{row['stability']}`", _listed(row["sameBoot"]), _listed(row["otherBoot"])]
+        for row in rows
+    ]
+    heading = "Which fields are compared, by [type of file system](spec/04-identity.md#43-the-identity-table)."
+    return _table("Identity", heading, ["type", "stability", "on the boot of the image", "on another boot"], cells)
+
+
+def _options(options: list[dict[str, Any]]) -> str:
+    cells = [
+        [f"`{each['name']}`", _words(each.get("values", [])), each["stated"], each["shownUnless"], _since(each)]
+        for each in options
+    ]
+    heading = "The options of an overlay; what the words mean is in [chapter 12](spec/12-registries.md#123-forms)."
+    return _table("Options", heading, ["option", "values", "stated", "shown unless it equals", "since"], cells)
+
+
+def _category(category: dict[str, Any]) -> str:
+    rows = [
+        [f'<a id="{code["code"]}"></a>`{code["code"]}`', code["meaning"], code["remedy"]] for code in category["codes"]
+    ]
+    text = f"{str(category['meaning']).capitalize()}."
+    return _table(category["name"], text, ["code", "meaning", "what to do"], rows)
+
+
+def _since(option: dict[str, Any]) -> str:
+    return str(option.get("since", "") or ("not established" if "since" in option else ""))
+
+
+def _words(words: list[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words).replace("`*`", "every other")
+
+
+def _listed(fields: list[str]) -> str:
+    return ", ".join(fields) or "nothing suffices"
+
+
+def _table(title: str, text: str, columns: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join([f"## {title}\n\n{text}\n", *(f"| {' | '.join(line)} |" for line in lines)])

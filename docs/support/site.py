@@ -1,0 +1,112 @@
+"""mkdocs hook: the pages that are not files under docs/, the pictures, and the index of the search.
+
+The specification's chapters, the schemas, the registries, the changes, the commands and the results live elsewhere in
+the repository, each in one place; here they become pages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "reference")]
+
+from docs.support import (  # noqa: E402
+    benchmarks,
+    chapters,
+    commands,
+    matrix,
+    pictures,
+    registries,
+    results,
+    schemas,
+)
+from tests.support.requirements import load  # noqa: E402
+from tests.support.traces import declared_by  # noqa: E402
+
+_PICTURE = re.compile(r"^!\[([^\]]+)\]\(pictures/([a-z-]+)\.svg\)$", re.MULTILINE)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Fill the navigation of folders that are listed nowhere by hand."""
+    config.nav = [_expanded(entry) for entry in config.nav or []]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the generated pages and the colours of the pictures."""
+    for name, content in _generated():
+        files.append(File.generated(config, name, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Draw the pictures that a page names into it."""
+    return _PICTURE.sub(lambda match: pictures.figure(match[2], caption=match[1]), markdown)
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Make the index of the search a script, which a page opened from a disk may load, and add the requirements."""
+    directory = Path(config.site_dir) / "search"
+    source = directory / "search_index.json"
+    entries = list(_index(json.loads(source.read_text())["docs"]))
+    (directory / "index.js").write_text(f"window.searchIndex = {json.dumps(entries, ensure_ascii=False)};\n")
+    source.unlink()
+
+
+def _generated() -> Iterator[tuple[str, str]]:
+    requirements, declared = load(), declared_by()
+    yield from chapters.pages(requirements, declared)
+    yield "requirements.md", matrix.page(requirements, declared)
+    yield from matrix.sources(declared)
+    yield from schemas.pages()
+    for schema in sorted((ROOT / "schemas").glob("*.json")):
+        yield f"schemas/{schema.name}", schema.read_text()
+    yield "registries.md", registries.words()
+    yield "errors.md", registries.errors()
+    yield "profiles.md", registries.profiles()
+    yield "commands.md", commands.page()
+    yield from results.pages()
+    yield from benchmarks.pages()
+    yield "changes.md", (ROOT / "CHANGELOG.md").read_text()
+    yield "css/pictures.css", pictures.style_sheet()
+
+
+def _expanded(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return entry
+    ((title, target),) = entry.items()
+    if isinstance(target, list):
+        return {title: [_expanded(each) for each in target]}
+    if not target.endswith("/"):
+        return {title: target}
+    if target == "spec/":
+        first, *others = (f"spec/{name}" for name in chapters.names())
+        return {title: [{"Overview": first}, *others]}
+    if target == "schemas/":
+        return {title: [{kind: f"schemas/{name}"} for name, kind in schemas.names()]}
+    folder = sorted((ROOT / "docs" / target).glob("*.md"), key=lambda page: (page.name != "README.md", page.name))
+    return {title: [target + page.name for page in folder]}
+
+
+def _index(entries: list[dict[str, str]]) -> Iterator[dict[str, str]]:
+    titles: dict[str, str] = {}
+    for entry in entries:
+        address, _, place = entry["location"].partition("#")
+        if not place:
+            titles[address] = entry["title"]
+            continue
+        yield {**entry, "text": " ".join(entry["text"].split()), "page": titles.get(address, "")}
+    for requirement in load():
+        address = chapters.address(requirement)
+        page = titles.get(address.partition("#")[0], "")
+        yield {"location": address, "title": requirement.id, "text": requirement.text, "page": page}
