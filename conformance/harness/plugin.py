@@ -47,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "always: judges soundness, whatever profile is claimed")
     if config.option.collectonly or config.option.help:
         return
+    config.pluginmanager.register(_Teller(), "ovsi-teller")
     text = config.getoption("--impl")
     if not text or not shlex.split(text):
         raise pytest.UsageError("which implementation? --impl='<cmd>' is missing")
@@ -146,20 +147,45 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         raise NotClaimed(f"{kind} {profile} {vantage} is not claimed")
 
 
+class _Teller:
+    """Reports a verdict by its text. pytest's own way parses every module on the traceback, a second a verdict."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
+        error = _verdict(call)
+        if error is None or call.when == "collect":
+            return None
+        skipped = error.word in ("skipped", "not-claimed")
+        return pytest.TestReport(
+            nodeid=item.nodeid,
+            location=item.location,
+            keywords=dict.fromkeys(item.keywords, 1),
+            outcome="skipped" if skipped else "failed",
+            longrepr=(str(item.path), 0, str(error)) if skipped else f"{error.word}: {error}",
+            when=call.when,
+            duration=call.duration,
+            start=call.start,
+            stop=call.stop,
+            user_properties=item.user_properties,
+        )
+
+
+def _verdict(call: pytest.CallInfo[None]) -> Verdict | None:
+    """What ended a phase of a test, where it is a verdict or the sandbox failed."""
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, SandboxError):
+        return Errored(f"the suite could not do its own part: {error}")
+    return error if isinstance(error, Verdict) else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a verdict into what pytest reports: its text, never a traceback of the suite."""
+    """Take down what a test came to."""
     made = yield
-    error = call.excinfo.value if call.excinfo else None
-    if isinstance(error, SandboxError):
-        error = Errored(f"the suite could not do its own part: {error}")
-    if isinstance(error, Verdict):
-        skipped = error.word in ("skipped", "not-claimed")
-        made.outcome = "skipped" if skipped else "failed"
-        made.longrepr = (str(item.path), 0, str(error)) if skipped else f"{error.word}: {error}"
     if call.when == "call" or made.outcome != "passed":
+        error = _verdict(call) or (call.excinfo.value if call.excinfo else None)
         made.user_properties.append(("ovsi", _record(item, made, error)))
     return made
 
