@@ -18,7 +18,7 @@ def say(line: str) -> None:
 
 def refuse(refusal: Refusal) -> None:
     """One line for a person, and the error object."""
-    from ..image.write import string
+    from ..image.strings import string
     from .registries import category_and_remedy
 
     category, remedy = category_and_remedy(refusal.code)

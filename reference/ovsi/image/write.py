@@ -1,6 +1,6 @@
 """The writer: image to bytes, the same bytes for the same image; JSON for people too, a layer a line.
 
-The `json` module is not imported: a dump ends here, and that import would take longer than the whole of it.
+The `json` module is not imported: that would take longer than all that is done here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from binascii import b2a_base64
 
 from . import model
 from .shape import properties
+from .strings import string
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
     Encoder = Callable[[Any], str]
     Step = tuple[str, str, Encoder, Any]  # (field, '"name": ', encoder, the value that is left out)
-
-_ESCAPES = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-_ESCAPES |= {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
 
 
 def encode(image: model.Image) -> bytes:
@@ -36,13 +34,6 @@ def chunks(image: model.Image) -> Iterator[bytes]:
         yield f"{comma}\n  {{\n   {_OVERLAY_LINE.join(_parts(overlay, _OVERLAY_STEPS))}\n  }}".encode()
         comma = ","
     yield b"\n ]\n}\n"
-
-
-def string(value: str) -> str:
-    """A JSON string; what is not ASCII stays as it is, a lone surrogate becomes `?`."""
-    if value.isprintable() and '"' not in value and "\\" not in value:
-        return f'"{value}"'
-    return f'"{value.translate(_ESCAPES).encode("utf-8", "replace").decode()}"'
 
 
 def bytes_(value: bytes) -> str:
