@@ -7,18 +7,18 @@ RAW_TRACEPOINT that is attached nowhere can be run in the same way (5.10).
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import struct
 import sys
 
+from . import foreign
 from .syscall import NUMBER_OF_BPF, syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    Attempt = Callable[[int, int, ctypes.Array[ctypes.c_char] | None], int]
+    Attempt = Callable[[int, int, foreign.Array[foreign.c_char] | None], int]
 
 _MAP_CREATE, _PROG_LOAD, _PROG_RUN, _BTF_LOAD = 0, 5, 10, 18
 _MAP_TYPE_ARRAY = 2
@@ -87,7 +87,7 @@ def registers(dst: int, src: int) -> int:
 
 
 def _bpf(command: int, name: str, attributes: bytes) -> int:
-    buffer = ctypes.create_string_buffer(attributes, len(attributes))
+    buffer = foreign.create_string_buffer(attributes, len(attributes))
     return syscall(f"bpf {name}", NUMBER_OF_BPF, command, buffer, len(attributes))
 
 
@@ -117,8 +117,8 @@ def array_map(value_size: int, entries: int = 1) -> int:
 
 def load_types(types: bytes) -> int:
     """A descriptor of the types (BTF) that a program speaks of. Raises OSError: EINVAL for what is malformed."""
-    data = ctypes.create_string_buffer(types, len(types))
-    return _bpf(_BTF_LOAD, "BPF_BTF_LOAD", _BTF_ATTRIBUTES.pack(ctypes.addressof(data), 0, len(types), 0, 0, 0))
+    data = foreign.create_string_buffer(types, len(types))
+    return _bpf(_BTF_LOAD, "BPF_BTF_LOAD", _BTF_ATTRIBUTES.pack(foreign.addressof(data), 0, len(types), 0, 0, 0))
 
 
 def load(
@@ -132,30 +132,30 @@ def load(
     Raises OSError: EPERM without CAP_BPF and CAP_PERFMON, EINVAL where the kernel does not know what is asked for;
     EACCES where its verifier refuses the program, which is then tried again for the verifier's reason.
     """
-    code = ctypes.create_string_buffer(program, len(program))
-    license_name = ctypes.create_string_buffer(_LICENSE)
+    code = foreign.create_string_buffer(program, len(program))
+    license_name = foreign.create_string_buffer(_LICENSE)
     info = b"".join(_FUNCTION.pack(*function) for function in functions)
-    info_buffer = ctypes.create_string_buffer(info, len(info))
-    relocation_buffer = ctypes.create_string_buffer(relocations, len(relocations))
+    info_buffer = foreign.create_string_buffer(info, len(info))
+    relocation_buffer = foreign.create_string_buffer(relocations, len(relocations))
 
-    def attempt(prog_type: int, flags: int, log: ctypes.Array[ctypes.c_char] | None) -> int:
+    def attempt(prog_type: int, flags: int, log: foreign.Array[foreign.c_char] | None) -> int:
         attributes = _LOAD_ATTRIBUTES.pack(
             prog_type,
             len(program) // 8,
-            ctypes.addressof(code),
-            ctypes.addressof(license_name),
+            foreign.addressof(code),
+            foreign.addressof(license_name),
             1 if log else 0,
             len(log) if log else 0,
-            ctypes.addressof(log) if log else 0,
+            foreign.addressof(log) if log else 0,
             0,
             flags,
             types_fd or 0,
             _FUNCTION.size if info else 0,
-            ctypes.addressof(info_buffer) if info else 0,
+            foreign.addressof(info_buffer) if info else 0,
             len(functions),
             len(relocations) // RELOCATION.size,
             0,
-            ctypes.addressof(relocation_buffer) if relocations else 0,
+            foreign.addressof(relocation_buffer) if relocations else 0,
             RELOCATION.size if relocations else 0,
         )
         size = _LOAD_PLAIN if types_fd is None else len(attributes)
@@ -178,7 +178,7 @@ def _first_that_loads(attempt: Attempt) -> int:
             if error.errno != errno.EINVAL:
                 break
     assert failure
-    log = ctypes.create_string_buffer(_LOG_SIZE)
+    log = foreign.create_string_buffer(_LOG_SIZE)
     try:
         return attempt(*failure, log)
     except OSError as reason:
@@ -190,12 +190,12 @@ class Runner:
     """A loaded program with the buffers that running it takes, made once for many runs."""
 
     def __init__(self, program_fd: int, context_size: int) -> None:
-        self.context = ctypes.create_string_buffer(context_size)
+        self.context = foreign.create_string_buffer(context_size)
         """What the program reads and writes, at r1 on entry."""
         attributes = _RUN_ATTRIBUTES.pack(
-            program_fd, 0, 0, 0, 0, 0, 0, 0, context_size, 0, ctypes.addressof(self.context), 0, 0, 0, 0, 0
+            program_fd, 0, 0, 0, 0, 0, 0, 0, context_size, 0, foreign.addressof(self.context), 0, 0, 0, 0, 0
         )
-        self._attributes = ctypes.create_string_buffer(attributes, len(attributes))
+        self._attributes = foreign.create_string_buffer(attributes, len(attributes))
 
     def run(self) -> None:
         """Run the program once on `context`. Raises OSError."""

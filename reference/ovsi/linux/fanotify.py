@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
 
 from ..record import Record
+from . import foreign
 from .handles import FileHandle
 from .syscall import libc_function
 
@@ -22,8 +22,8 @@ _INFO = struct.Struct("=BBH8sIi")  # struct fanotify_event_info_fid, with the he
 _OVERFLOW = 0x4000
 _INFO_FID = 1
 
-_init = libc_function("fanotify_init", ctypes.c_uint, ctypes.c_uint)
-_mark = libc_function("fanotify_mark", ctypes.c_int, ctypes.c_uint, ctypes.c_uint64, ctypes.c_int, ctypes.c_char_p)
+_init = libc_function("fanotify_init", foreign.c_uint, foreign.c_uint)
+_mark = libc_function("fanotify_mark", foreign.c_int, foreign.c_uint, foreign.c_uint64, foreign.c_int, foreign.c_char_p)
 
 
 class Opening(Record):
@@ -87,7 +87,7 @@ class OpenWatch:
                 at += length
 
 
-_getdents64 = libc_function("getdents64", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
+_getdents64 = libc_function("getdents64", foreign.c_int, foreign.c_void_p, foreign.c_ulong)
 
 
 def begin_listing(fd: int) -> None:
@@ -96,7 +96,7 @@ def begin_listing(fd: int) -> None:
     Raises OSError: ENOSYS with a C library that does not have the call.
     """
     try:
-        _getdents64(fd, ctypes.create_string_buffer(8), 1)
+        _getdents64(fd, foreign.create_string_buffer(8), 1)
     except OSError as failure:
         if failure.errno != errno.EINVAL:
             raise

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
 import sys
 
 from ..record import Record
+from . import foreign
 from .syscall import (
     AT_EMPTY_PATH,
     AT_NO_AUTOMOUNT,
@@ -41,8 +41,8 @@ _STATX = struct.Struct("=IIQ IIIH2x QQQQ qI4xqI4xqI4xqI4x IIII Q104x")
 _READ_SIZE = 1 << 18
 _TRIES = 64
 
-_statx = libc_function("statx", ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p)
-_fstatfs = libc_function("fstatfs", ctypes.c_int, ctypes.c_void_p)
+_statx = libc_function("statx", foreign.c_int, foreign.c_char_p, foreign.c_int, foreign.c_uint, foreign.c_void_p)
+_fstatfs = libc_function("fstatfs", foreign.c_int, foreign.c_void_p)
 _LONG_IS_NOT_WORD = os.uname().machine == "s390x"
 _STATFS = struct.Struct("II5Q8sII" if _LONG_IS_NOT_WORD else "LL5L8sLL")
 
@@ -92,7 +92,7 @@ class Stat(Record):
 def statx(dirfd: int, path: bytes, flags: int = 0, mask: int | None = None) -> Stat:
     """What is recorded of the object at `path`, as far as known without asking a server; no automount is triggered."""
     wanted = STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID | STATX_MNT_ID_UNIQUE if mask is None else mask
-    buffer = ctypes.create_string_buffer(_STATX.size)
+    buffer = foreign.create_string_buffer(_STATX.size)
     _statx(dirfd, text(path), flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, wanted, buffer, path=path)
     (got, _block, attributes, links, uid, gid, mode, inode, size, _blocks, known, *rest) = _STATX.unpack(buffer)
     times = [1_000_000_000 * rest[i] + rest[i + 1] for i in range(0, 8, 2)]
@@ -133,7 +133,7 @@ class FileSystemStat(Record):
 
 def fstatfs(fd: int) -> FileSystemStat:
     """fstatfs(2) of what `fd` (O_PATH is enough) is open on."""
-    buffer = ctypes.create_string_buffer(_STATFS.size + 64)
+    buffer = foreign.create_string_buffer(_STATFS.size + 64)
     _fstatfs(fd, buffer)
     kind, _block, _blocks, _free, _available, _files, _files_free, fsid, name_max, _fragment = _STATFS.unpack_from(
         buffer
@@ -142,7 +142,7 @@ def fstatfs(fd: int) -> FileSystemStat:
     return FileSystemStat(kind & 0xFFFF_FFFF, fsid, name_max, flags)
 
 
-_GETVERSION = ioctl_number(True, False, ord("v"), 1, ctypes.sizeof(ctypes.c_long))
+_GETVERSION = ioctl_number(True, False, ord("v"), 1, foreign.sizeof(foreign.c_long))
 _GETFSUUID = ioctl_number(True, False, 0x15, 0, 17)
 _INO_LOOKUP = ioctl_number(True, True, 0x94, 18, 4096)
 _FS_INFO = ioctl_number(True, False, 0x94, 31, 1024)
@@ -151,28 +151,28 @@ _FIRST_FREE_OBJECTID = 256
 
 def generation(fd: int) -> int:
     """The inode's generation (FS_IOC_GETVERSION). Raises OSError: ENOTTY where the file system has none to show."""
-    buffer = ctypes.create_string_buffer(8)  # the request says long, the kernel writes an int
+    buffer = foreign.create_string_buffer(8)  # the request says long, the kernel writes an int
     ioctl("FS_IOC_GETVERSION", fd, _GETVERSION, buffer)
     return int.from_bytes(buffer.raw[:4], sys.byteorder)
 
 
 def file_system_uuid(fd: int) -> bytes:
     """The superblock's UUID (FS_IOC_GETFSUUID, Linux 6.9). Raises OSError: ENOTTY where there is none to show."""
-    buffer = ctypes.create_string_buffer(17)
+    buffer = foreign.create_string_buffer(17)
     ioctl("FS_IOC_GETFSUUID", fd, _GETFSUUID, buffer)
     return buffer.raw[1 : 1 + buffer.raw[0]]
 
 
 def btrfs_subvolume(fd: int) -> int:
     """The ID of the btrfs subvolume that `fd` is in (BTRFS_IOC_INO_LOOKUP). Raises OSError: ENOTTY if not btrfs."""
-    buffer = ctypes.create_string_buffer(struct.pack("=QQ", 0, _FIRST_FREE_OBJECTID), 4096)
+    buffer = foreign.create_string_buffer(struct.pack("=QQ", 0, _FIRST_FREE_OBJECTID), 4096)
     ioctl("BTRFS_IOC_INO_LOOKUP", fd, _INO_LOOKUP, buffer)
     return int.from_bytes(buffer.raw[:8], sys.byteorder)
 
 
 def btrfs_uuid(fd: int) -> bytes:
     """The UUID of a btrfs, for FS_IOC_GETFSUUID shows none there (BTRFS_IOC_FS_INFO). Raises OSError as above."""
-    buffer = ctypes.create_string_buffer(1024)
+    buffer = foreign.create_string_buffer(1024)
     ioctl("BTRFS_IOC_FS_INFO", fd, _FS_INFO, buffer)
     return buffer.raw[16:32]
 

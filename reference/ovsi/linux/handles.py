@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
 
 from ..record import Record
+from . import foreign
 from .syscall import AT_EMPTY_PATH, libc_function, text
 
 AT_HANDLE_FID = 0x200
@@ -21,9 +21,9 @@ _MOUNT_ID = struct.Struct("=i4x")
 _USUAL_SIZE = 128  # MAX_HANDLE_SZ
 
 _name_to_handle_at = libc_function(
-    "name_to_handle_at", ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int
+    "name_to_handle_at", foreign.c_int, foreign.c_char_p, foreign.c_void_p, foreign.c_void_p, foreign.c_int
 )
-_open_by_handle_at = libc_function("open_by_handle_at", ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
+_open_by_handle_at = libc_function("open_by_handle_at", foreign.c_int, foreign.c_void_p, foreign.c_int)
 
 
 class FileHandle(Record):
@@ -40,8 +40,8 @@ def name_to_handle_at(dirfd: int, path: bytes, flags: int = 0) -> tuple[FileHand
     """
     size = _USUAL_SIZE
     while True:
-        buffer = ctypes.create_string_buffer(_HEADER.pack(size, 0), _HEADER.size + size)
-        mount_id = ctypes.create_string_buffer(8)
+        buffer = foreign.create_string_buffer(_HEADER.pack(size, 0), _HEADER.size + size)
+        mount_id = foreign.create_string_buffer(8)
         try:
             _name_to_handle_at(dirfd, text(path), buffer, mount_id, flags, path=path)
         except OSError as failure:
@@ -68,15 +68,15 @@ def open_by_handle_at(mount_fd: int, handle: FileHandle, flags: int) -> int:
     Raises OSError: ESTALE where no such object is (any more), EPERM without CAP_DAC_READ_SEARCH over it.
     """
     packed = _HEADER.pack(len(handle.data), handle.type) + handle.data
-    return _open_by_handle_at(mount_fd, ctypes.create_string_buffer(packed, len(packed)), flags | os.O_CLOEXEC)
+    return _open_by_handle_at(mount_fd, foreign.create_string_buffer(packed, len(packed)), flags | os.O_CLOEXEC)
 
 
 class HandleReader:
     """Handles of many objects in a row: as type and bytes, through buffers made once. Not for threads."""
 
     def __init__(self) -> None:
-        self._buffer = ctypes.create_string_buffer(_HEADER.size + _USUAL_SIZE)
-        self._mount_id = ctypes.create_string_buffer(8)
+        self._buffer = foreign.create_string_buffer(_HEADER.size + _USUAL_SIZE)
+        self._mount_id = foreign.create_string_buffer(8)
 
     def of_fd(self, fd: int, flags: int = 0) -> tuple[int, bytes]:
         """Raises OSError as `name_to_handle_at`."""

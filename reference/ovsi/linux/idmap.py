@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 
+from . import foreign
 from .namespaces import CLONE_NEWUSER, open_namespace, open_process, unshare
 from .syscall import closing, libc_function
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _PR_SET_DUMPABLE = 4
 _MANY = 1 << 20  # more descriptors than a process has
 
-_prctl = libc_function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+_prctl = libc_function("prctl", foreign.c_int, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong)
 
 
 def user_namespace(

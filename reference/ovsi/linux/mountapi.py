@@ -6,11 +6,11 @@ every kernel from 5.2 on, mount_setattr from 5.12; where one is missing or filte
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import struct
 
+from . import foreign
 from .syscall import AT_FDCWD, common, libc_function, syscall, text
 
 MS_RDONLY = 1
@@ -176,8 +176,8 @@ def mount_setattr(
     syscall("mount_setattr", common(442), dirfd, text(path), flags, attributes, len(attributes), path=path)
 
 
-_mount = libc_function("mount", ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
-_umount2 = libc_function("umount2", ctypes.c_char_p, ctypes.c_int)
+_mount = libc_function("mount", foreign.c_char_p, foreign.c_char_p, foreign.c_char_p, foreign.c_ulong, foreign.c_char_p)
+_umount2 = libc_function("umount2", foreign.c_char_p, foreign.c_int)
 
 
 def mount(

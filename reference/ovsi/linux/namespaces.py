@@ -6,12 +6,12 @@ recycled number gives ESRCH and never another process.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import sys
 
 from ..record import Record
+from . import foreign
 from .files import read_file
 from .syscall import common, error, ioctl, ioctl_number, libc_function, syscall
 
@@ -30,8 +30,8 @@ _GET_TYPE = ioctl_number(False, False, _NSIO, 3, 0)
 _GET_OWNER_UID = ioctl_number(False, False, _NSIO, 4, 0)
 _GET_MNTNS_ID = ioctl_number(True, False, _NSIO, 5, 8)
 
-_setns = libc_function("setns", ctypes.c_int, ctypes.c_int)
-_unshare = libc_function("unshare", ctypes.c_int)
+_setns = libc_function("setns", foreign.c_int, foreign.c_int)
+_unshare = libc_function("unshare", foreign.c_int)
 
 
 def setns(fd: int, kinds: int = 0) -> None:
@@ -101,14 +101,14 @@ def namespace_type(namespace: int) -> int:
 
 def owner_uid(user_namespace: int) -> int:
     """The user who made a user namespace, as the caller's user namespace numbers users."""
-    buffer = ctypes.create_string_buffer(4)
+    buffer = foreign.create_string_buffer(4)
     ioctl("NS_GET_OWNER_UID", user_namespace, _GET_OWNER_UID, buffer)
     return int.from_bytes(buffer.raw, sys.byteorder)
 
 
 def mount_namespace_id(mount_namespace: int) -> int:
     """The 64-bit ID of a mount namespace, never reused. Raises OSError: ENOTTY before Linux 6.11."""
-    buffer = ctypes.create_string_buffer(8)
+    buffer = foreign.create_string_buffer(8)
     ioctl("NS_GET_MNTNS_ID", mount_namespace, _GET_MNTNS_ID, buffer)
     return int.from_bytes(buffer.raw, sys.byteorder)
 

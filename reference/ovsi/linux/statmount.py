@@ -6,11 +6,11 @@ is told by the mask of its answer: a part that it did not give is None here, nev
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import struct
 
 from ..record import Record
+from . import foreign
 from .namespaces import IdRange, parse_id_map
 from .syscall import common, error, syscall
 
@@ -92,10 +92,10 @@ def listmount(mount: int = LSMT_ROOT, namespace: int = 0) -> list[int]:
     CAP_SYS_ADMIN over that namespace.
     """
     found: list[int] = []
-    batch = (ctypes.c_uint64 * _BATCH)()
+    batch = (foreign.c_uint64 * _BATCH)()
     while True:
         request = _request(mount, found[-1] if found else 0, namespace)
-        count = syscall("listmount", _LISTMOUNT, request, ctypes.addressof(batch), _BATCH, 0)
+        count = syscall("listmount", _LISTMOUNT, request, foreign.addressof(batch), _BATCH, 0)
         found += batch[:count]
         if count < _BATCH:
             return found
@@ -112,7 +112,7 @@ def statmount(mount: int, mask: int = EVERYTHING, namespace: int = 0) -> MountSt
 def unique_ids(namespace: int = 0) -> dict[int, int]:
     """The unique ID of each mount ID in a mount namespace. Raises OSError as `listmount` does."""
     found = {}
-    buffer = ctypes.create_string_buffer(_STRINGS)
+    buffer = foreign.create_string_buffer(_STRINGS)
     for mount in listmount(LSMT_ROOT, namespace):
         try:
             syscall("statmount", _STATMOUNT, _request(mount, MNT_BASIC, namespace), buffer, _STRINGS, 0)
@@ -136,7 +136,7 @@ def _answer(mount: int, mask: int, namespace: int) -> bytes:
     request = _request(mount, mask, namespace)
     size = 4096
     while True:
-        buffer = ctypes.create_string_buffer(size)
+        buffer = foreign.create_string_buffer(size)
         try:
             syscall("statmount", _STATMOUNT, request, buffer, size, 0)
         except OSError as failure:

@@ -7,16 +7,17 @@ ValueError, for the kernel would read a shorter path than the one given.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
+
+from . import foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    Argument = int | bytes | ctypes.Array[ctypes.c_char] | None
+    Argument = int | bytes | foreign.Array[foreign.c_char] | None
 
 AT_FDCWD = -100
 AT_SYMLINK_NOFOLLOW = 0x100
@@ -25,13 +26,12 @@ AT_NO_AUTOMOUNT = 0x800
 AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_syscall = _libc.syscall
-_syscall.argtypes = (ctypes.c_long,) + (ctypes.c_void_p,) * 6  # c_void_p takes integers, bytes, buffers and None
-_syscall.restype = ctypes.c_long
+_syscall = foreign.libc["syscall"]
+_syscall.argtypes = (foreign.c_long,) + (foreign.c_void_p,) * 6  # c_void_p takes integers, bytes, buffers and None
+_syscall.restype = foreign.c_long
 _PADDING = (0, 0, 0, 0, 0, 0)
 
-_IS_32_BIT = ctypes.sizeof(ctypes.c_void_p) == 4
+_IS_32_BIT = foreign.sizeof(foreign.c_void_p) == 4
 _MACHINE = os.uname().machine
 _COMMON_BASE = {"alpha": 110, "mips": 4000, "mips64": 4000 if _IS_32_BIT else 5000}
 """Calls from 424 on have one number everywhere, but for the architectures that add a base to it."""
@@ -78,7 +78,7 @@ def syscall(name: str, number: int | None, *arguments: Argument, path: bytes | N
         result: int = _syscall(number, *arguments, *_PADDING[len(arguments) :])
         if result >= 0:
             return result
-        code = ctypes.get_errno()
+        code = foreign.get_errno()
         if code != errno.EINTR or not retry:
             raise error(code, name, path)
 
@@ -89,7 +89,7 @@ def libc_function(name: str, *argument_types: Any) -> Callable[..., int]:
     The result takes the arguments of `argument_types`, and `path=` for the error's text.
     """
     try:
-        function = getattr(_libc, name)
+        function = foreign.libc[name]
     except AttributeError:
 
         def absent(*_arguments: object, path: bytes | None = None) -> int:
@@ -97,14 +97,14 @@ def libc_function(name: str, *argument_types: Any) -> Callable[..., int]:
 
         return absent
     function.argtypes = argument_types
-    function.restype = ctypes.c_int
+    function.restype = foreign.c_int
 
     def call(*arguments: Any, path: bytes | None = None) -> int:
         while True:
             result: int = function(*arguments)
             if result >= 0:
                 return result
-            code = ctypes.get_errno()
+            code = foreign.get_errno()
             if code != errno.EINTR:
                 raise error(code, name, path)
 
@@ -127,7 +127,7 @@ def ioctl_number(read: bool, write: bool, kind: int, number: int, size: int) -> 
     return direction | size << 16 | kind << 8 | number
 
 
-_ioctl = libc_function("ioctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p)
+_ioctl = libc_function("ioctl", foreign.c_int, foreign.c_ulong, foreign.c_void_p)
 
 
 def ioctl(name: str, fd: int, request: int, argument: Argument = None) -> int:

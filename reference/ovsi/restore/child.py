@@ -7,13 +7,13 @@ parent, so that a restore that is killed leaves no one behind who goes on mounti
 from __future__ import annotations
 
 import _socket
-import ctypes
 import errno
 import marshal
 import os
 import sys
 
 from ..errors import Refusal
+from ..linux import foreign
 from ..linux.syscall import libc_function
 
 TYPE_CHECKING = False
@@ -26,9 +26,9 @@ _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
 _MOST_DESCRIPTORS = 253  # SCM_MAX_FD
 _MOST_BYTES = 1 << 16
-_SIZE = ctypes.sizeof(ctypes.c_int)
+_SIZE = foreign.sizeof(foreign.c_int)
 
-_prctl = libc_function("prctl", ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+_prctl = libc_function("prctl", foreign.c_int, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong)
 
 
 def in_child(work: Callable[[], Outcome]) -> tuple[object, list[int]]:
