@@ -12,7 +12,7 @@ IMPL ?= $(CURDIR)/$(BIN)/ovsi
 WORKERS ?= auto
 PYTEST_ARGS ?=
 
-SOURCES := $(shell find reference conformance schemas -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml README.md
+SOURCES := $(shell find reference conformance schemas distribution -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml README.md
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help conformance test lint types unit suite-root suite-user site bench hostile install clean

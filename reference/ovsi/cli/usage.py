@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from .commands import COMMANDS, Command, Option
 
+TITLE = "which directories an overlayfs mount is made of, and the same mount again"
+EXITS = ((0, "done"), (1, "refused or failed"), (2, "wrong usage"), (3, "written, but sources fall short"))
+"""Exit codes and what they mean."""
+
 _WIDTH = 78
 _INDENT = 27
 
@@ -13,14 +17,14 @@ def of_program() -> str:
     rows = [_row(f"  {command.name}", command.summary) for command in COMMANDS.values()]
     return "\n".join(
         [
-            "ovsi: which directories an overlayfs mount is made of, and the same mount again",
+            f"ovsi: {TITLE}",
             "",
             "usage: ovsi COMMAND [OPTION]...",
             "",
             *rows,
             "",
             "`ovsi COMMAND --help` says more, with examples; `ovsi --version` which version this is.",
-            "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 written, but sources fall short.",
+            f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXITS)}.",
             "",
         ]
     )
@@ -28,7 +32,7 @@ def of_program() -> str:
 
 def of_command(command: Command) -> str:
     """What `ovsi COMMAND --help` prints."""
-    lines = [f"ovsi {command.name}: {command.summary}", "", *_synopsis(command)]
+    lines = [f"ovsi {command.name}: {command.summary}", "", *_usage(command)]
     if command.operand or command.options:
         lines.append("")
     if command.operand:
@@ -42,7 +46,8 @@ def of_command(command: Command) -> str:
     return "\n".join([*lines, ""])
 
 
-def _synopsis(command: Command) -> list[str]:
+def synopsis(command: Command) -> list[str]:
+    """The words that may follow `ovsi COMMAND`, those that may be left out in brackets."""
     words = []
     choice = [option for option in command.options if option.name in command.one_of]
     for option in command.options:
@@ -53,9 +58,13 @@ def _synopsis(command: Command) -> list[str]:
             words.append(_word(option) if option.required else f"[{_word(option)}]{'...' if option.many else ''}")
     if command.operand:
         words.append(f"[{command.operand.name}]")
+    return words
+
+
+def _usage(command: Command) -> list[str]:
     start = f"usage: ovsi {command.name} "
     lines = [start]
-    for word in words:
+    for word in synopsis(command):
         if len(lines[-1]) + len(word) > _WIDTH and lines[-1].strip():
             lines.append(" " * len(start))
         lines[-1] += f"{word} "
