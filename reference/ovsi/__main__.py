@@ -1,5 +1,5 @@
 """`python -m ovsi`."""
 
-from .cli import run
+from .start import run
 
 run()

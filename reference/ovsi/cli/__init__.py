@@ -7,7 +7,6 @@ its traceback.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -104,7 +103,6 @@ def _prepare_process() -> None:
             os.fstat(fd)
         except OSError:  # closed: kept from being given to a file that is opened here
             os.open("/dev/null", os.O_RDONLY)
-    gc.disable()  # short-lived, and many records
     signals.catch()
     if os.environ.get(_DEBUG) != "1":
         sys.excepthook = report.on_defect

@@ -1,0 +1,95 @@
+"""The start of the command. This package's modules are imported straight from where Python keeps them compiled.
+
+The import system asks every place for every kind of module, and a dump imports sixty: half of the time that they take
+is the asking (decision 0004). Here the place of a module follows from its name. What is not as it mostly is (no
+compiled file, one that its source has outlived or that is checked otherwise) is left to the import system.
+"""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import sys
+from _imp import _fix_co_filename  # type: ignore[attr-defined]
+from _io import FileIO
+from os import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec, SourceFileLoader
+    from importlib.util import MAGIC_NUMBER
+    from types import CodeType
+else:  # the same, without the package `importlib`
+    from _frozen_importlib import ModuleSpec
+    from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
+
+_PREFIX = f"{__package__}."
+_HERE = __file__.rpartition("/")[0]
+_HEADER = 16  # bytes: magic number, flags (0: checked by time and size), the source's time and size (PEP 552)
+_KIND = MAGIC_NUMBER + bytes(4)
+
+
+def run() -> None:
+    """The whole life of the process `ovsi`."""
+    gc.disable()  # short-lived, and many records
+    if isinstance(__spec__.loader, SourceFileLoader) and not sys.flags.optimize and sys.pycache_prefix is None:
+        sys.meta_path.insert(0, Finder())
+    from .cli import run as run_command
+
+    run_command()
+
+
+class Finder:
+    """A finder for `sys.meta_path` that knows the compiled modules of this package only."""
+
+    def __init__(self) -> None:
+        self._ending = f".{sys.implementation.cache_tag}.pyc"
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        """How to import a module; None where the import system is to say."""
+        if not name.startswith(_PREFIX):
+            return None
+        place = f"{_HERE}/{name[len(_PREFIX) :].replace('.', '/')}"
+        try:
+            try:
+                source, is_package = f"{place}.py", False
+                status = stat(source)
+            except FileNotFoundError:
+                source, is_package = f"{place}/__init__.py", True
+                status = stat(source)
+            directory, _, file_name = source[:-3].rpartition("/")
+            cached = f"{directory}/__pycache__/{file_name}{self._ending}"
+            with FileIO(cached) as file:
+                data = file.read()
+        except OSError:
+            return None
+        if data[:_HEADER] != _KIND + _low(int(status.st_mtime)) + _low(status.st_size):
+            return None
+        return _spec(name, source, cached, marshal.loads(memoryview(data)[_HEADER:]), place if is_package else None)
+
+
+def _low(number: int) -> bytes:
+    return (number & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def _spec(name: str, source: str, cached: str, code: CodeType, package: str | None) -> ModuleSpec:
+    _fix_co_filename(code, source)  # where the package was moved since
+    spec = ModuleSpec(name, _Loader(name, source, code), origin=source, is_package=package is not None)
+    spec.has_location = True
+    spec.cached = cached
+    if package is not None:
+        spec.submodule_search_locations = [package]
+    return spec
+
+
+class _Loader(SourceFileLoader):
+    """The usual loader, but that it has the code already."""
+
+    def __init__(self, name: str, source: str, code: CodeType) -> None:
+        super().__init__(name, source)
+        self._code: CodeType | None = code
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        """The code: once as it was read, later as it is then."""
+        code, self._code = self._code, None
+        return super().get_code(fullname) if code is None else code
