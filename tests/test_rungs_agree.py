@@ -1,7 +1,8 @@
-"""No rung of the ladder contradicts another, or what is so, on any stack of the suite, from either vantage.
+"""No rung of the ladder contradicts another, or what is so, or leaves a trace, on any stack of the suite.
 
 Each rung is asked alone what it shows, of the overlay and of those below it. What it shows is compared with what the
-builder of the stack knows; where introspection serves it is one of the rungs and has to name every source.
+builder of the stack knows; where introspection serves it is one of the rungs and has to name every source. None of them
+may change a source or a mount.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from ovsi.discover.vantage import Vantage as Place
 from ovsi.dump.surroundings import module_defaults
 from ovsi.linux.namespaces import CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUSER, setns
 
-from conformance.harness import abilities, builder
+from conformance.harness import abilities, builder, snapshot
 from conformance.harness.cases import Case, every
 from conformance.harness.sandbox import Sandbox
+from conformance.harness.snapshot import differences, mount_differences
 from conformance.harness.stack import Vantage
 from conformance.stacks import ALL
 
@@ -148,11 +150,15 @@ def test_no_rung_contradicts(case: Case) -> None:
         pytest.skip(reason)
     with Sandbox(abilities.surroundings(case.vantage, case.stack.owner)) as sandbox:
         truth = sandbox.do(builder.build, case.stack)
-        inside = case.vantage is Vantage.INSIDE
-        told = from_inside(sandbox) if inside else lower_rungs(sandbox.pid)
+        before = sandbox.do(snapshot.take)
+        told = from_inside(sandbox) if case.vantage is Vantage.INSIDE else lower_rungs(sandbox.pid)
         told += held(sandbox.pid) if abilities.introspection() else []
+        after = sandbox.do(snapshot.take)
     if abilities.introspection():
         named = {(device, name) for device, name, rung, _ in told if rung == INTROSPECTION}
         assert sources_of(truth).keys() - named == set(), "introspection names every source"
-    if found := contradictions(told, truth):
+    found = contradictions(told, truth)
+    found += [line for label, old in before.sources.items() for line in differences(old, after.sources[label])]
+    found += mount_differences(before.mounts, after.mounts)
+    if found:
         pytest.fail("\n".join(found), pytrace=False)

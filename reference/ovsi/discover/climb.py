@@ -71,7 +71,8 @@ class LowerRungs:
         self, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot], readings: list[dict[str, Candidate]]
     ) -> Iterator[tuple[str, Evidence]]:
         """What the rungs that look through the overlay show, the stronger first."""
-        merged = open_root(self.vantage, mounts, with_upper=shown.upper is not None)
+        xino = shown.value(b"xino") or self.defaults.get(b"xino")
+        merged = open_root(self.vantage, mounts, with_upper=shown.upper is not None, renumbers=xino != b"off")
         if merged is None:
             for rung in (FILE_IDENTIFIER, OPENING, WITNESS):
                 yield rung, nothing("no mount of the overlay's root can be looked at")

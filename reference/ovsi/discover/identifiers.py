@@ -228,8 +228,10 @@ class Identifiers:
             return False
 
     def _open_located(self, directory: Directory) -> int | None:
-        spot = self.locator.locate(directory).spot
-        if spot is None or spot.mount is None or spot.namespace is not None:
+        """The directory, open; None where lookups here don't lead to it: what covers it is something else."""
+        located = self.locator.locate(directory)
+        spot = located.spot
+        if located.state != "located" or spot is None or spot.mount is None:
             return None
         try:
             return self.vantage.here.open(spot.mount.mount_point.rstrip(b"/") + spot.path)

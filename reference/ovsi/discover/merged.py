@@ -1,7 +1,8 @@
 """An overlay as it is seen from outside of the kernel, and only as far as looking writes nothing.
 
 `stat` of a merged directory may set an xattr, so nothing is looked at that the upper holds too; a listing of the root
-may remove one. What lies in lower layers alone is harmless (FACTS 2.2).
+may remove one, and where overlayfs makes inode numbers of its own (xino) it looks at each entry. What lies in lower
+layers alone is harmless (the specification's annex on the kernel, "Looking can write").
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ _XATTRS = ("trusted.overlay.impure", "user.overlay.impure")
 
 
 class Merged:
-    """The root of an overlay, open. `with_upper`: writes are possible; `upper`: a descriptor of it, once proved."""
+    """The root of an overlay, open. `with_upper`: writes are possible; `upper`: a descriptor of it, once proved.
 
-    def __init__(self, fd: int, *, with_upper: bool) -> None:
+    `renumbers`: its listing may look at each entry, to make an inode number for it.
+    """
+
+    def __init__(self, fd: int, *, with_upper: bool, renumbers: bool) -> None:
         self.fd = fd
         self.with_upper = with_upper
+        self.renumbers = renumbers
         self.upper: int | None = None
         status = os.fstat(fd)
         self.device = status.st_dev
@@ -47,7 +52,7 @@ class Merged:
 
     def names(self) -> list[bytes]:
         """The names in the root, as far as a listing is harmless; else none."""
-        if self.with_upper and (self.upper is None or _may_be_impure(self.upper)):
+        if self.with_upper and (self.renumbers or self.upper is None or _may_be_impure(self.upper)):
             return []
         try:
             with closing(os.open(f"/proc/self/fd/{self.fd}", os.O_RDONLY | os.O_DIRECTORY)) as fd:
@@ -56,13 +61,13 @@ class Merged:
             return []
 
 
-def open_root(vantage: Vantage, mounts: Iterable[Mount], *, with_upper: bool) -> Merged | None:
+def open_root(vantage: Vantage, mounts: Iterable[Mount], *, with_upper: bool, renumbers: bool) -> Merged | None:
     """The overlay's root by way of a mount of it, not of a subdirectory, that lookups reach."""
     here = vantage.here
     for mount in mounts:
         if mount.root == b"/" and here.table.visible(mount):
             try:
-                merged = Merged(here.open(mount.mount_point), with_upper=with_upper)
+                merged = Merged(here.open(mount.mount_point), with_upper=with_upper, renumbers=renumbers)
             except OSError:
                 continue
             if f"{os.major(merged.device)}:{os.minor(merged.device)}" == mount.device:

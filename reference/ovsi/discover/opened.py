@@ -8,8 +8,7 @@ tells whether a layer is itself on an overlay, whose own layers would be opened 
 directory are not opened.
 
 To look at entries of a merged directory may write. The kernel opens all layers before it comes to the first entry, and
-no room is given for any: that one is `.`, or one that the lowest layer alone holds (ovl_dir_read_merged,
-ovl_iterate_merged in fs/overlayfs/readdir.c), so that nothing is written.
+is asked for what comes behind the last one: it looks at none (ovl_cache_get, ovl_seek_cursor in readdir.c).
 """
 
 from __future__ import annotations

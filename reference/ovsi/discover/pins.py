@@ -43,6 +43,7 @@ class Pins:
         self.vantage = vantage
         self._by_fsid: dict[bytes, list[Pin]] | None = None
         self._by_uuid: dict[bytes, list[Pin]] | None = None
+        self._asked: set[str] = set()
 
     def by_fsid(self, fsid: bytes) -> tuple[Pin | None, str]:
         """The one file system with this f_fsid, or None and why."""
@@ -73,7 +74,7 @@ class Pins:
             return None, f"{len(found)} mounted file systems bear the {what} that the overlay shows"
         pin = found[0]
         if pin.fs_type != "tmpfs" and (hidden := self._hidden()):
-            return None, f"{hidden} is mounted where it can't be seen, and may bear the same {what}"
+            return None, f"{hidden} is mounted where it can't be asked, and may bear the same {what}"
         return pin, f"{pin.fs_type} {pin.device} alone bears the {what} that the overlay shows"
 
     def _read(self) -> None:
@@ -90,6 +91,7 @@ class Pins:
                 continue
             finally:
                 os.close(fd)
+            self._asked.add(pin.device)
             self._by_fsid.setdefault(fsid, []).append(pin)
             if uuid is not None:
                 self._by_uuid.setdefault(uuid, []).append(pin)
@@ -107,8 +109,14 @@ class Pins:
         return list(found.values())
 
     def _hidden(self) -> str:
-        """A block device's file system that no known mount table lists; empty where there is none."""
-        known = {mount.device for space in (self.vantage.here, *self.vantage.others()) for mount in space.table.entries}
+        """A block device's file system that could not be asked: covered, or in no known table. Empty: there is none."""
+        known: set[str] = set()
+        for space in (self.vantage.here, *self.vantage.others()):
+            for mount in space.table.entries:
+                known.add(mount.device)
+                fs_type = mount.fs_type.decode("utf-8", "replace")
+                if mount.device not in self._asked and stability_of(fs_type) == "filesystem":
+                    return f"{fs_type} {mount.device}"
         for kind in _BY_DEVICE:
             try:
                 names = os.listdir(b"/sys/fs/" + kind)

@@ -51,6 +51,8 @@ class Search:
         for space in self.vantage.others():
             if directory.path is None:
                 directory = self._with_path(space, directory)
+                if found := self._below(here, directory) or self._covered(here, directory):  # its path is known now
+                    return found
             if found := self._below(space, directory):
                 return found
         for space in self.vantage.others():

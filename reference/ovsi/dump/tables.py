@@ -9,7 +9,7 @@ from ..discover.evidence import Directory, Spot, unchecked
 from ..errors import text
 from ..identity import stability_of
 from ..image import model
-from ..linux.files import file_system_uuid
+from ..linux.files import file_system_uuid, mount_id_of_fd
 from ..linux.statmount import unique_ids
 
 TYPE_CHECKING = False
@@ -89,22 +89,31 @@ class Tables:
         return self.filesystem(directory, Spot(b"/", mount))
 
     def _ask_uuid(self, directory: Directory, spot: Spot | None) -> str | None:
-        """The UUID by way of the directory itself, where it is located in the dumped namespace."""
-        if spot is None or spot.mount is None or spot.namespace is not None or directory.fs_type == "overlay":
+        """The UUID by way of the directory itself, or of any mount of its file system in the dumped namespace."""
+        from ..discover.hints import served_by_others  # introspection needs none of this
+
+        table = self.vantage.here.table
+        mounts = [mount for mount in table.by_device(directory.device) if not served_by_others(mount)]
+        if not mounts or directory.fs_type == "overlay":
             return None
-        path = spot.mount.mount_point.rstrip(b"/") + spot.path
-        try:
-            fd = self.vantage.here.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:
-            return None
-        try:
-            return _uuid(file_system_uuid(fd))
-        except OSError as failure:
-            if failure.errno not in (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL):
-                raise
-            return None
-        finally:
-            os.close(fd)
+        places = [(mount, mount.mount_point) for mount in mounts if table.visible(mount)]
+        if spot is not None and spot.mount is not None and spot.namespace is None:
+            places.insert(0, (spot.mount, spot.mount.mount_point.rstrip(b"/") + spot.path))
+        for mount, path in places:
+            try:
+                fd = self.vantage.here.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            except OSError:
+                continue
+            try:
+                if mount_id_of_fd(fd) == mount.mount_id:  # not what covers it
+                    return _uuid(file_system_uuid(fd))
+            except OSError as failure:
+                if failure.errno not in (errno.ENOTTY, errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+                return None
+            finally:
+                os.close(fd)
+        return None
 
     def _add_filesystem(
         self, fs_type: str, device: str, uuid: str | None, source: bytes | None, missing: tuple[tuple[str, str], ...]

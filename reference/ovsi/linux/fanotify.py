@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 
@@ -15,6 +14,7 @@ _CLOEXEC, _NONBLOCK, _REPORT_FID = 0x01, 0x02, 0x200
 _MARK_ADD, _MARK_ONLYDIR, _MARK_FILESYSTEM = 0x01, 0x08, 0x100
 _OPEN, _ONDIR = 0x20, 0x4000_0000
 _AT_FDCWD = -100
+_BEHIND_ALL, _ROOM = 0x7FFF_FFFF, 512
 _READ_SIZE = 1 << 16
 
 _EVENT = struct.Struct("=IBBHQii")  # struct fanotify_event_metadata
@@ -91,12 +91,9 @@ _getdents64 = libc_function("getdents64", foreign.c_int, foreign.c_void_p, forei
 
 
 def begin_listing(fd: int) -> None:
-    """Let the kernel begin to list a directory, with no room for the first entry.
+    """Let the kernel list a directory from behind its last entry on: it gets ready, and comes to none.
 
     Raises OSError: ENOSYS with a C library that does not have the call.
     """
-    try:
-        _getdents64(fd, foreign.create_string_buffer(8), 1)
-    except OSError as failure:
-        if failure.errno != errno.EINVAL:
-            raise
+    os.lseek(fd, _BEHIND_ALL, os.SEEK_SET)
+    _getdents64(fd, foreign.create_string_buffer(_ROOM), _ROOM)

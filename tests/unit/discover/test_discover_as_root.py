@@ -307,6 +307,23 @@ def test_a_dump_leaves_no_trace(more: str) -> None:
     assert read_mount_table().entries == table
 
 
+def test_a_listing_that_would_write_is_not_made() -> None:
+    """With xino a listing looks at each entry; a directory of the upper that has no origin then gets one."""
+    for name in ("one", "two"):
+        tmpfs(f"/tmp/{name}")
+    make("/tmp/one/u", {"d": None})
+    make("/tmp/one/w")
+    make("/tmp/two/l0", {"d": None, "a": "0"})
+    make("/tmp/two/l1", {"b": "1"})
+    where = overlay("/tmp/m", ["/tmp/two/l0", "/tmp/two/l1"], "/tmp/one/u", "/tmp/one/w", ",xino=on")
+    before = listing("/tmp/one")
+    for without in ((), ("introspection",), ("introspection", "opening"), ("introspection", "file-identifier")):
+        taken(where, without=without)
+        assert listing("/tmp/one") == before, without
+    os.listdir(where)
+    assert listing("/tmp/one") != before, "this kernel would have written"
+
+
 def test_refusals() -> None:
     for where, code in (
         ("/tmp", "not-an-overlay"),
