@@ -8,10 +8,12 @@ from .harness.plugin import (
     pytest_collection_modifyitems,
     pytest_configure,
     pytest_configure_node,
+    pytest_report_header,
     pytest_runtest_makereport,
     pytest_runtest_setup,
     pytest_sessionfinish,
     pytest_terminal_summary,
+    pytest_unconfigure,
     pytest_xdist_make_scheduler,
 )
 
@@ -23,9 +25,11 @@ __all__ = [
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",
+    "pytest_report_header",
     "pytest_runtest_makereport",
     "pytest_runtest_setup",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
+    "pytest_unconfigure",
     "pytest_xdist_make_scheduler",
 ]

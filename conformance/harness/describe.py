@@ -4,26 +4,26 @@ from .stack import Stack
 from .truth import Truth
 
 
-def _text(data: bytes) -> str:
+def shown(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace").replace("\n", "\\n")
 
 
 def lines(stack: Stack, truth: Truth | None = None) -> list[str]:
     found = [
-        f"stack {stack.name} (profile {stack.profile}), mounted by {stack.manner.value}, standing in {_text(stack.cwd)}"
+        f"stack {stack.name} (profile {stack.profile}), mounted by {stack.manner.value}, standing in {shown(stack.cwd)}"
     ]
     labelled = stack.sources()
-    shown = labelled if len(labelled) <= 12 else [*labelled[:5], *labelled[-5:]]
-    for number, (label, source) in enumerate(shown):
+    drawn = labelled if len(labelled) <= 12 else [*labelled[:5], *labelled[-5:]]
+    for number, (label, source) in enumerate(drawn):
         if number == 5 and len(labelled) > 12:
             found.append(f"  … {len(labelled) - 10} more …")
-        name = _text(source.name) if isinstance(source.name, bytes) else source.name.value
-        line = f"  {label:<10} {_text(stack.place(source))[:80]}  given as {name[:60]}"
+        name = shown(source.name) if isinstance(source.name, bytes) else source.name.value
+        line = f"  {label:<10} {shown(stack.place(source))[:80]}  given as {name[:60]}"
         if truth:
             known = truth.source(label)
             line += f"  = {known.device} inode {known.inode}, now {known.state}"
         found.append(line)
-    options = ",".join(_text(name) + ("" if value is None else "=" + _text(value)) for name, value in stack.options)
+    options = ",".join(shown(name) + ("" if value is None else "=" + shown(value)) for name, value in stack.options)
     found.append(f"  options {options or '-'}; mount {' '.join(sorted(stack.attributes)) or '-'}, {stack.propagation}")
     found += [f"  then {step}" for step in (*stack.binds, *stack.since)]
     return found

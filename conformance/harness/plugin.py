@@ -1,69 +1,77 @@
 """The suite as pytest sees it: options, claims, verdicts, the order of tests, the summary."""
 
 import json
-import shlex
-from collections.abc import Callable, Generator
-from pathlib import Path
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from . import describe, observation, report
+from ..reporting.summary import ALWAYS, hollow
+from . import around, keep, known, observation, publish, report, withdrawn
+from .asked import Asked, add_options, asked
 from .cases import Case
+from .edition import SHOWN
+from .ids import group, stable
 from .implementation import Implementation
 from .observation import Observation
+from .record import claim as marked
+from .record import record, requirements
 from .sandbox import SandboxError
 from .verdict import Errored, NotClaimed, Verdict
 
+_ASKED = pytest.StashKey[Asked]()
 _IMPLEMENTATION = pytest.StashKey[Implementation]()
 _PEER = pytest.StashKey[Implementation]()
 _INFO = pytest.StashKey[dict[str, Any]]()
 _RUN = pytest.StashKey[report.Run]()
-_NEEDS_NO_CLAIM = "info"
-"""The class of the tests that judge what holds whatever is claimed; where `info` gives no claims they run alone."""
 _CLASSES = ("image", "dumper", "restorer", "round-trip")
 _WITH_PEER = "interchange"
 """The class that takes two implementations."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("conformance", "OVSI conformance")
-    group.addoption(
-        "--impl", metavar="CMD", help="the implementation: a command, split as a shell would, run without one"
-    )
-    group.addoption("--peer", metavar="CMD", help="another implementation, for the class interchange")
-    group.addoption("--impl-timeout", type=float, default=30.0, metavar="SECONDS", help="limit of one call (30)")
-    group.addoption("--class", dest="ovsi_class", action="append", metavar="CLASS", help="only this class; repeatable")
-    group.addoption(
-        "--profile", dest="ovsi_profile", action="append", metavar="PROFILE", help="only this profile; repeatable"
-    )
-    group.addoption("--vantage", dest="ovsi_vantage", action="append", metavar="VANTAGE", help="inside or outside only")
-    group.addoption("--report", type=Path, metavar="DIR", help="write DIR/report.json (schemas/report.json)")
+    add_options(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "requirement(*ids): requirements of the specification that a test judges")
     config.addinivalue_line("markers", "claim(class, profile, vantage): the claim that a test judges")
     config.addinivalue_line("markers", "always: judges soundness, whatever profile is claimed")
-    if config.option.collectonly or config.option.help:
+    if config.option.help:
+        return
+    wanted = config.stash[_ASKED] = asked(config)
+    if config.option.collectonly:
         return
     config.pluginmanager.register(_Teller(), "ovsi-teller")
-    text = config.getoption("--impl")
-    if not text or not shlex.split(text):
-        raise pytest.UsageError("which implementation? --impl='<cmd>' is missing")
-    config.stash[_IMPLEMENTATION] = Implementation(text, config.getoption("--impl-timeout"))
-    if peer := config.getoption("--peer"):
-        config.stash[_PEER] = Implementation(peer, config.getoption("--impl-timeout"))
     worker = getattr(config, "workerinput", None)
+    if not worker and wanted.setup and (fault := around.fault_of(wanted.setup)):
+        raise pytest.UsageError(f"--impl-setup: {fault}")
+    config.stash[_IMPLEMENTATION] = Implementation(wanted.impl, wanted.timeout)
+    if wanted.peer:
+        config.stash[_PEER] = Implementation(wanted.peer, wanted.timeout)
     config.stash[_INFO] = json.loads(worker["ovsi_info"]) if worker else _ask(config.stash[_IMPLEMENTATION])
+    keep.KEEPER.wanted = wanted.keep
     if not worker:
-        narrowed = bool(
-            config.option.keyword
-            or config.option.markexpr
-            or any("::" in word or word.endswith(".py") for word in config.args)
+        run = report.Run(
+            config.stash[_INFO], (wanted.impl, wanted.peer), list(wanted.part), wanted.known, wanted.report
         )
-        config.stash[_RUN] = report.Run(config.stash[_INFO], text, narrowed)
-        config.pluginmanager.register(_Recorder(config.stash[_RUN]), "ovsi-recorder")
+        config.stash[_RUN] = run
+        config.pluginmanager.register(_Recorder(run), "ovsi-recorder")
+        run.save()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _RUN not in config.stash:
+        return
+    if keep.KEEPER.kept:
+        keep.KEEPER.wait()
+    teardown = config.stash[_ASKED].teardown
+    if teardown and (fault := around.fault_of(teardown)):
+        print(f"--impl-teardown: {fault}")
+
+
+def pytest_report_header() -> str:
+    return SHOWN
 
 
 def _ask(implementation: Implementation) -> dict[str, Any]:
@@ -92,7 +100,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByCase(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            return report.group(nodeid)
+            return group(nodeid)
 
     return ByCase(config, log)
 
@@ -106,30 +114,36 @@ class _Recorder:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.run.take(report)
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.run.selected = len(session.items) or self.run.selected
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self.run.selected = len(ids)
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep what was asked for; where `info` gives no claims, nothing but its own test; each stack's tests together."""
-    wanted = [getattr(config.option, f"ovsi_{word}") for word in ("class", "profile", "vantage")]
-    kept: list[pytest.Item] = []
-    dropped: list[pytest.Item] = []
-    for item in items:
-        claim = _claim(item)
-        chosen = all(not words or word in words for words, word in zip(wanted, claim, strict=True))
-        chosen = chosen and (claim[0] != _WITH_PEER or _PEER in config.stash or config.option.collectonly)
-        if _INFO in config.stash and "fault" in config.stash[_INFO]:
-            chosen = claim[0] == _NEEDS_NO_CLAIM
-        (kept if chosen else dropped).append(item)
-    config.hook.pytest_deselected(items=dropped)
-    places = {group: place for place, group in reversed(list(enumerate(report.group(item.nodeid) for item in kept)))}
-    items[:] = sorted(kept, key=lambda item: places[report.group(item.nodeid)])
+    kept = [item for item in items if _chosen(config, item)]
+    chosen = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    places = {name: place for place, name in reversed(list(enumerate(group(item.nodeid) for item in kept)))}
+    items[:] = sorted(kept, key=lambda item: places[group(item.nodeid)])
+
+
+def _chosen(config: pytest.Config, item: pytest.Item) -> bool:
+    name, claim = stable(item.nodeid), _claim(item)
+    peerless = claim[0] == _WITH_PEER and _PEER not in config.stash and not config.option.collectonly
+    if peerless or withdrawn.entry(name):
+        return False
+    if _INFO in config.stash and "fault" in config.stash[_INFO]:
+        return claim[0] == ALWAYS
+    return config.stash[_ASKED].selection.keeps(name, claim, requirements(item))
 
 
 def _claim(item: pytest.Item) -> tuple[str, str, str]:
     """The claim that a test judges. Reading images is the same from everywhere: any vantage claimed will do."""
-    marker = item.get_closest_marker("claim")
-    if marker is None:
-        return _NEEDS_NO_CLAIM, "", ""
-    kind, profile, vantage = marker.args
+    kind, profile, vantage = marked(item)
     if kind == "image" and _INFO in item.config.stash:
         claimed = [claim["vantage"] for claim in item.config.stash[_INFO]["claims"] if claim["class"] == "image"]
         vantage = next(iter(claimed), vantage)
@@ -139,7 +153,7 @@ def _claim(item: pytest.Item) -> tuple[str, str, str]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip as not claimed what the implementation does not claim; soundness is judged whatever the profile."""
     kind, profile, vantage = _claim(item)
-    if kind == _NEEDS_NO_CLAIM:
+    if kind == ALWAYS:
         return
     claims = {(claim["class"], claim["profile"], claim["vantage"]) for claim in item.config.stash[_INFO]["claims"]}
     always = item.get_closest_marker("always") is not None
@@ -186,46 +200,37 @@ def pytest_runtest_makereport(
     made = yield
     if call.when == "call" or made.outcome != "passed":
         error = _verdict(call) or (call.excinfo.value if call.excinfo else None)
-        made.user_properties.append(("ovsi", _record(item, made, error)))
+        made.user_properties.append(("ovsi", record(item, made, error, _claim(item))))
+        if keep.KEEPER.judged(made.outcome == "failed"):
+            item.session.shouldstop = "a sandbox is kept"
+        _mind_the_list(item, made)
     return made
 
 
-def _record(item: pytest.Item, made: pytest.TestReport, error: BaseException | None) -> str:
-    ids = [name for marker in item.iter_markers("requirement") for name in marker.args]
-    word = (
-        error.word
-        if isinstance(error, Verdict)
-        else {"passed": "passed", "skipped": "skipped"}.get(made.outcome, "failed")
-    )
-    findings = error.findings if isinstance(error, Verdict) else ()
-    record = {
-        "verdict": word,
-        "claim": _claim(item),
-        "requirements": sorted(set(ids)),
-        "broken": list(error.broken) if isinstance(error, Verdict) else [],
-        "reason": str(error) if error else "",
-        "expected": "\n".join(f"{finding.subject}: {finding.expected}" for finding in findings[:20]),
-        "got": "\n".join(f"{finding.subject}: {finding.got}" for finding in findings[:20]),
-    }
-    case = getattr(item, "callspec", None) and item.callspec.params.get("case")  # type: ignore[attr-defined]
-    if isinstance(case, Case):
-        record |= {"stack": case.stack.name, "built": describe.lines(case.stack)}
-    for name, value in item.user_properties:
-        if name != "ovsi":
-            record[name] = value  # type: ignore[assignment]
-    return json.dumps(record)
+def _mind_the_list(item: pytest.Item, made: pytest.TestReport) -> None:
+    """A failure that is known is no news; a test that is listed and passes is."""
+    listed = item.config.stash[_ASKED].known.get(stable(item.nodeid))
+    if listed and made.outcome == "failed":
+        made.outcome, made.wasxfail = "skipped", listed.reason
+    elif listed and made.outcome == "passed" and made.when == "call":
+        made.outcome, made.longrepr = "failed", f"listed as a known failure ({listed.reason}), and passes"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A claimed class that executed nothing fails the run, and so does a run that executed nothing at all."""
     if _RUN not in session.config.stash or session.config.option.collectonly:
         return
-    run, option = session.config.stash[_RUN], session.config.option
-    if not run.narrowed:
+    run, wanted = session.config.stash[_RUN], session.config.stash[_ASKED]
+    ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+    run.finished = session.exitstatus in ended and not (session.shouldstop or session.shouldfail)
+    if not run.part:
         with_peer = (_WITH_PEER,) if _PEER in session.config.stash else ()
-        run.empty = run.hollow(option.ovsi_class or (*_CLASSES, *with_peer))
-    if session.exitstatus == pytest.ExitCode.OK and (run.empty or run.verdict() == "empty"):
+        run.empty = hollow(run.core(), wanted.selection.classes or (*_CLASSES, *with_peer))
+    if session.exitstatus == pytest.ExitCode.OK and (run.fails() or not run.finished):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if wanted.write_known:
+        known.write(wanted.write_known, run.now_known())
+        run.notes.append(f"known failures: {wanted.write_known}")
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -235,8 +240,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("conformance")
     for line in run.summary():
         terminalreporter.write_line(line)
-    if directory := config.getoption("--report"):
-        terminalreporter.write_line(f"report: {run.write(directory)}")
+    if run.save():
+        for path in publish.everything(run.directory):
+            terminalreporter.write_line(f"report: {path}")
+    for line in keep.KEEPER.lines():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -251,21 +259,31 @@ def peer(request: pytest.FixtureRequest) -> Implementation:
     return request.config.stash[_PEER]
 
 
-@pytest.fixture(scope="session")
-def observed(implementation: Implementation) -> Callable[[Case], Observation]:
-    """Dumps of stacks, each made once in a worker."""
-    made: dict[Case, Observation | Exception] = {}
+class _Observed:
+    """Dumps of stacks, each made once in a worker; where sandboxes are kept, once a test."""
 
-    def observe(case: Case) -> Observation:
-        if case not in made:
-            made.clear()
+    def __init__(self, implementation: Implementation) -> None:
+        self._implementation = implementation
+        self._made: dict[Case, Observation | Exception] = {}
+
+    def __call__(self, case: Case) -> Observation:
+        if case not in self._made or keep.KEEPER.wanted:
+            self._made.clear()
             try:
-                made[case] = observation.observe(implementation, case.stack, case.vantage)
+                self._made[case] = observation.observe(self._implementation, case.stack, case.vantage)
             except (Verdict, SandboxError) as error:
-                made[case] = error
-        result = made[case]
+                self._made[case] = error
+        result = self._made[case]
         if isinstance(result, Exception):
             raise result
         return result
 
-    return observe
+    def made(self, case: Case) -> Observation | None:
+        """What was made of that case, if it is still there."""
+        result = self._made.get(case)
+        return result if isinstance(result, Observation) else None
+
+
+@pytest.fixture(scope="session")
+def observed(implementation: Implementation) -> _Observed:
+    return _Observed(implementation)

@@ -1,154 +1,197 @@
-"""What a run found: taken down test by test, summed up for a person, written for programs (schemas/report.json)."""
+"""What a run finds: taken down test by test, told to a person, written for programs (schemas/report.json)."""
 
 import json
 import os
-import re
 import shlex
-from collections import Counter
-from collections.abc import Collection
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import abilities
+from ..reporting import summary
+from . import abilities, withdrawn
+from .edition import SHOWN, SPECIFICATION, SUITE
+from .ids import stable
+from .known import Known
+from .scrub import scrubber
 
-SUITE, SPECIFICATION = "0.1.0", "1.0"
-BAD = ("failed", "errored")
-Triple = tuple[str, str, str]
-
-
-def group(nodeid: str) -> str:
-    """Tests of one group share a dump: those of the Dumper class with the same stack and vantage."""
-    found = re.search(r"test_dumper\.py::[^[]+\[(.+)\]$", nodeid)
-    return found[1] if found else nodeid
-
-
-def _kernel() -> str:
-    return ".".join(os.uname().release.split(".")[:2])
+Json = dict[str, Any]
+SAVE_EVERY = 10.0
+"""Seconds: a run that is killed leaves a report of what it had found, and that says that it is unfinished."""
 
 
 @dataclass
 class Run:
-    """The whole run. `info`: what the implementation said of itself. `narrowed`: to some of the tests."""
+    """The whole run. `info`: what the implementation said of itself; `commands`: its command, and the peer's.
 
-    info: dict[str, Any]
-    command: str
-    narrowed: bool = False
-    tests: list[dict[str, Any]] = field(default_factory=list)
+    `part`: what narrowed it to some of the tests of a claim. `finished`: it came to its end. `notes`: lines for the
+    summary. `selected`: how many tests there are to run, where that is known.
+    """
+
+    info: Json
+    commands: tuple[str, ...]
+    part: list[str] = field(default_factory=list)
+    known: dict[str, Known] = field(default_factory=dict)
+    directory: Path | None = None
+    finished: bool = False
+    selected: int | None = None
+    notes: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    tests: dict[str, Json] = field(default_factory=dict)
+    built: dict[str, list[str]] = field(default_factory=dict)
+    _saved: float = 0.0
 
     def take(self, made: Any) -> None:
-        for name, value in made.user_properties:
-            if name == "ovsi":
-                record = json.loads(value)
-                self.tests.append({"id": made.nodeid, "duration": round(made.duration, 3), **record})
-                del made.user_properties[:]
-                return
+        """Take one report of pytest down: of the call, or of anything else that did not pass."""
+        record = next((json.loads(value) for name, value in made.user_properties if name == "ovsi"), None)
+        if record is None and made.failed:
+            record = {"verdict": "errored", "class": summary.ALWAYS, "requirements": [], "reason": made.longreprtext}
+        if record is None:
+            return
+        made.user_properties[:] = [pair for pair in made.user_properties if pair[0] != "ovsi"]
+        name = stable(made.nodeid)
+        built = record.pop("built", {})
+        self.built |= built
+        record |= {"stacks": list(built)} if built else {}
+        entry = {"id": name, "duration": round(made.duration, 3), **record}
+        if name in self.known:
+            entry["known"] = {k: v for k, v in vars(self.known[name]).items() if k != "id" and v}
+        before = self.tests.get(name)
+        if before is None or before["verdict"] not in summary.BAD:
+            self.tests[name] = entry
+        self._save_now_and_then()
 
-    # Summing up
+    # What fails a run
 
-    def counts(self) -> dict[str, int]:
-        return dict(Counter(test["verdict"] for test in self.tests))
-
-    def by_claim(self) -> dict[Triple, Counter[str]]:
-        found: dict[Triple, Counter[str]] = {}
-        for test in self.tests:
-            if test["claim"][0] != "info":
-                found.setdefault(tuple(test["claim"]), Counter())[test["verdict"]] += 1
+    def surprises(self) -> list[str]:
+        """Listed failures that did not come: a test that passes, and, of a whole run, one that there is not."""
+        found = [
+            f"listed as a known failure, and passes: {name}"
+            for name in self.known
+            if name in self.tests and self.tests[name]["verdict"] == "passed"
+        ]
+        if self.finished and not self.part and "fault" not in self.info:
+            missing = [name for name in self.known if name not in self.tests]
+            found += [f"listed as a known failure, and was not run: {name}" for name in missing]
         return found
 
-    def claimed(self) -> set[Triple]:
-        return {(claim["class"], claim["profile"], claim["vantage"]) for claim in self.info["claims"]}
+    def fails(self) -> bool:
+        """Whether the run fails: news, a claimed class without any test, nothing executed at all."""
+        news = [test for test in summary.bad(list(self.tests.values())) if "known" not in test]
+        nothing = summary.verdict(list(self.tests.values())) == "empty"
+        return bool(news or self.empty or nothing or self.surprises())
 
-    def hollow(self, classes: Collection[str]) -> list[str]:
-        """Which of these classes are claimed and executed nothing."""
-        executed = {
-            claim[0] for claim, counts in self.by_claim().items() if counts["passed"] or any(counts[w] for w in BAD)
-        }
-        return sorted({claim[0] for claim in self.claimed()} & set(classes) - executed)
+    def now_known(self) -> list[Known]:
+        """All that failed, as a list of known failures: reasons that were given stay."""
+        tests = summary.bad(list(self.tests.values()))
+        return [self.known.get(test["id"]) or Known(test["id"], _first_finding(test)) for test in tests]
 
-    def verdict(self) -> str:
-        counts = self.counts()
-        if not any(counts.get(word) for word in ("passed", *BAD)):
-            return "empty"
-        if self.empty or any(counts.get(word) for word in BAD):
-            return "failed"
-        return "partial" if counts.get("skipped") else "passed"
-
-    def statements(self) -> list[str]:
-        """What may be said: for each class and vantage the claimed profiles in which every test passed."""
-        met: dict[tuple[str, str], list[str]] = {}
-        claims = self.by_claim()
-        for claim in sorted(self.claimed()) if not self.narrowed else ():
-            counts = claims.get(claim, Counter())
-            if counts["passed"] and not any(counts[word] for word in (*BAD, "skipped")):
-                met.setdefault((claim[0], claim[2]), []).append(claim[1])
-        return [
-            f"OVSI {SPECIFICATION} {kind.capitalize()}: {', '.join(profiles)} ({vantage}, Linux {_kernel()})"
-            for (kind, vantage), profiles in met.items()
-        ]
+    # For a person
 
     def summary(self) -> list[str]:
-        implementation = self.info["implementation"]
-        lines = [f"implementation: {implementation['name']} {implementation['version']} ({self.command})"]
-        for claim, counts in sorted(self.by_claim().items()):
-            shown = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
-            lines.append(f"  {' '.join(claim):<32} {shown}{_share(self.tests, claim)}")
+        implementation, tests = self.info["implementation"], list(self.tests.values())
+        lines = [SHOWN, f"implementation: {implementation['name']} {implementation['version']} ({self.commands[0]})"]
+        for claim, mine in summary.by_claim(tests).items():
+            shown = ", ".join(f"{count} {word}" for word, count in summary.counts(mine).items())
+            found, of = summary.share(mine)
+            proved = f"; {found} of {of} sources proved" if of else ""
+            lines.append(f"  {' '.join(claim):<32} {shown}{proved}")
         if "fault" in self.info:
             lines.append("  nothing else was attempted: " + self.info["fault"].splitlines()[0])
-        for reason in sorted({test["reason"] for test in self.tests if test["verdict"] == "skipped"}):
+        for reason in sorted({test["reason"] for test in tests if test["verdict"] == "skipped"}):
             lines.append(f"  skipped: {reason.splitlines()[0]}")
-        for test in self.tests:
-            if test["verdict"] in BAD:
-                lines.append(f"  {test['verdict']}: {test['id']}  {' '.join(test['broken'])}")
-                lines.append(f"    replay: {self.replay(test['id'])}")
+        lines += [f"  withdrawn: {each['id']}: {each['reason']}" for each in withdrawn.tests().values()]
+        for test in summary.bad(tests):
+            known = f"known ({test['known']['reason']})" if "known" in test else ""
+            lines.append(f"  {test['verdict']}: {test['id']}  {' '.join(test.get('broken', []))}  {known}".rstrip())
+            lines.append(f"    replay: {self.replay(test['id'], *self.commands)}")
         lines += [f"  nothing was executed of a claimed class: {kind}" for kind in self.empty]
-        why = " of a part of the tests" if self.narrowed else ""
-        lines += self.statements() or [f"nothing may be stated{why}"]
-        return [
-            *lines,
-            f"verdict: {self.verdict()} ({', '.join(f'{n} {word}' for word, n in sorted(self.counts().items()))})",
-        ]
+        lines += [f"  {line}" for line in (*self.surprises(), *self.notes)]
+        return lines + self._conclusion()
 
-    def replay(self, nodeid: str) -> str:
-        return f"pytest {shlex.quote(nodeid)} --impl={shlex.quote(self.command)}"
+    def _conclusion(self) -> list[str]:
+        report = self.core()
+        counted = ", ".join(f"{count} {word}" for word, count in sorted(summary.counts(report["tests"]).items()))
+        stated = summary.statements(report) if self.finished else []
+        lines = stated or [f"nothing may be stated{' of a part of the tests' if self.part else ''}"]
+        lines += [f"  {line}" for line in summary.reservations(report)]
+        lines.append(f"distinct stacks built: {summary.stacks(report)}")
+        return [*lines, f"verdict: {summary.standing(report)} ({counted})"]
 
-    # Writing
+    def replay(self, test: str, *commands: str) -> str:
+        """The command that runs one test alone."""
+        given = zip(("--impl", "--peer"), commands, strict=False)
+        words = " ".join(f"{name}={shlex.quote(text)}" for name, text in given if text)
+        return f"ovsi-conformance {shlex.quote(test)} {words}"
 
-    def document(self) -> dict[str, Any]:
-        shown = {
-            name: {"present": why is None, **({"reason": why} if why else {})}
-            for name, why in abilities.table().items()
-        }
-        return {
+    # For programs
+
+    def document(self) -> Json:
+        """The report, by its schema, without this machine's paths."""
+        shown = {name: _ability(why) for name, why in abilities.table().items()}
+        cleaned: Json = scrubber([text for text in self.commands if text])(self.core() | {"abilities": shown})
+        return cleaned
+
+    def core(self) -> Json:
+        """The report but for the abilities, whose probing takes time; paths and all."""
+        report: Json = {
             "format": "ovsi-conformance-report",
             "suite": SUITE,
             "specification": SPECIFICATION,
             "implementation": self.info["implementation"],
             "kernel": os.uname().release,
-            "abilities": shown,
+            "abilities": {},
             "claims": self.info["claims"],
-            "tests": [self._test(test) for test in self.tests],
-            "closing": {"verdict": self.verdict(), "counts": self.counts(), "statements": self.statements()},
+            **({"part": self.part} if self.part else {}),
+            **({"selected": self.selected} if self.selected is not None else {}),
+            "withdrawn": list(withdrawn.tests().values()),
+            "stacks": dict(sorted(self.built.items())),
+            "tests": [self._entry(self.tests[name]) for name in sorted(self.tests)],
+            "closing": None,
+        }
+        return report | {"closing": self._closing(report) if self.finished else None}
+
+    def _closing(self, report: Json) -> Json:
+        tests = report["tests"]
+        return {
+            "verdict": summary.verdict(tests, self.empty),
+            "counts": summary.counts(tests),
+            "statements": summary.statements(report),
+            "stacks": summary.stacks(report),
+            **({"hollow": self.empty} if self.empty else {}),
         }
 
-    def _test(self, test: dict[str, Any]) -> dict[str, Any]:
-        kind, profile, vantage = test["claim"]
-        kept = {name: test[name] for name in ("id", "verdict", "requirements", "duration")}
-        kept |= {"class": kind, **({"profile": profile, "vantage": vantage} if profile else {})}
-        kept |= {name: test[name] for name in ("reason", "stack", "built", "expected", "got") if test.get(name)}
-        if test["broken"]:
-            kept["broken"] = test["broken"]
-        return kept | {"replay": self.replay(test["id"])}
+    def _entry(self, test: Json) -> Json:
+        kept = {name: value for name, value in test.items() if value not in ("", [], None) or name == "requirements"}
+        return kept | {"replay": self.replay(test["id"], *("IMPL" if n == 0 else "PEER" for n in range(self._takes)))}
 
-    def write(self, directory: Path) -> Path:
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / "report.json"
-        path.write_text(json.dumps(self.document(), indent=1) + "\n")
+    @property
+    def _takes(self) -> int:
+        return len([text for text in self.commands if text])
+
+    def save(self) -> Path | None:
+        """Write the report as far as it goes; where to, None: no report was asked for."""
+        if self.directory is None:
+            return None
+        self.directory.mkdir(parents=True, exist_ok=True)
+        path = self.directory / "report.json"
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps(self.document(), indent=1) + "\n")
+        beside.rename(path)
+        self._saved = time.monotonic()
         return path
 
+    def _save_now_and_then(self) -> None:
+        if self.directory and time.monotonic() > self._saved + SAVE_EVERY:
+            self.save()
 
-def _share(tests: list[dict[str, Any]], claim: Triple) -> str:
-    shares = [test["proved"] for test in tests if tuple(test["claim"]) == claim and "proved" in test]
-    found, of = sum(share[0] for share in shares), sum(share[1] for share in shares)
-    return f"; {found} of {of} sources proved" if of else ""
+
+def _ability(why_not: str | None) -> Json:
+    return {"present": why_not is None, **({"reason": why_not} if why_not else {})}
+
+
+def _first_finding(test: Json) -> str:
+    """What a test found, in a line."""
+    for finding in test.get("findings", ()):
+        return f"{finding['requirement']} {finding['subject']}: expected {finding['expected']}"[:200]
+    return str(test.get("reason") or test["verdict"]).strip().splitlines()[0][:200]

@@ -13,6 +13,7 @@ from . import abilities, builder, cellar, errands, files, images, mount_reader, 
 from .agent import World
 from .imagecheck import Json
 from .implementation import Answer, Implementation
+from .keep import KEEPER
 from .mounts import Mount
 from .sandbox import Sandbox
 from .snapshot import Snapshot
@@ -69,11 +70,16 @@ class Scene:
         self.pid = b"%d" % (self.sandbox.inner_pid if self.within else self.sandbox.pid)
         built: Truth = self.sandbox.do(builder.build, self.stack)
         self.truth = built if self.within else built.told_with(outer_pids(self.sandbox.pid))
+        KEEPER.entered(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        KEEPER.left(self)
+
+    def close(self) -> None:
+        """End the sandbox and remove the files."""
         self._cleanup.close()
 
     # Files on the implementation's side
