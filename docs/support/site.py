@@ -95,7 +95,9 @@ def _expanded(entry: Any) -> Any:
     if target == "schemas/":
         return {title: [{kind: f"schemas/{name}"} for name, kind in schemas.names()]}
     folder = sorted((ROOT / "docs" / target).glob("*.md"), key=lambda page: (page.name != "README.md", page.name))
-    return {title: [target + page.name for page in folder]}
+    return {
+        title: [{"Overview": target + page.name} if page.stem == "README" else target + page.name for page in folder]
+    }
 
 
 def _index(entries: list[dict[str, str]]) -> Iterator[dict[str, str]]:

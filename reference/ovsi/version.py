@@ -1,4 +1,4 @@
-"""What this program calls itself in images and claims; the number is pyproject.toml's, held equal by a test."""
+"""What this program calls itself in images and claims; the package takes its version from here."""
 
 NAME = "ovsi"
 VERSION = "0.1.0"

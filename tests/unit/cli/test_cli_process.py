@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -23,9 +24,7 @@ def test_info_is_valid_and_claims_each_triple_once() -> None:
 
 
 def test_the_version_is_the_distributions() -> None:
-    import tomllib
-
-    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    version = importlib.metadata.version("ovsi")
     assert ovsi("--version").stdout == f"ovsi {version}\n".encode()
     assert json.loads(ovsi("info").stdout)["implementation"]["version"] == version
 
