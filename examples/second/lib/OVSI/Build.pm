@@ -9,6 +9,7 @@ use OVSI::Json;
 use OVSI::Kernel;
 use OVSI::Mounts;
 
+my %FLAG = map { $_ => 1 } qw(rw ro sync dirsync mand lazytime);
 my %ATTRIBUTE = (rw => 0, ro => 1, nosuid => 2, nodev => 4, noexec => 8, relatime => 0, noatime => 0x10,
     nodiratime => 0x80, nosymfollow => 0x200000);
 use constant { STRICTATIME => 0x20, ALL_ATTRIBUTES => 0x2000ff };
@@ -16,6 +17,7 @@ use constant { MS_UNBINDABLE => 1 << 17, MS_PRIVATE => 1 << 18, MS_SHARED => 1 <
 
 # What a kernel without the option behaves by (OVSI-REST-015).
 my %NEUTRAL = (verity => 'off', fsync => 'auto', uuid => 'null');
+my %ALWAYS_SHOWN = map { $_ => 1 } qw(volatile default_permissions userxattr);    # wherever they are in effect
 # Names that give layers or are the mount API's own. As options they would be an injection (OVSI-REST-011, -012).
 my %RESERVED = map { $_ => 1 } qw(lowerdir lowerdir+ datadir+ upperdir workdir source);
 
@@ -25,19 +27,23 @@ sub configure {
     my ($overlay, $source, $without) = @_;
     my $fs = OVSI::Kernel::fsopen('overlay') // refuse_errno($! + 0, 'no overlay can be mounted', $overlay->{id});
     OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_STRING, 'source', $source) if length $source;
-    my @options = map { [$_->{name}, $_->{value}] } @{ $overlay->{options} }, @{ $overlay->{securityOptions} // [] };
-    push @options, map { [$_, undef] } grep { $_ ne 'rw' } @{ $overlay->{superblockFlags} };
+    my $unsupported = sub { refuse('unsupported', 'unsupported-option', $_[1], $_[0]) };
+    my @options = map { [$_->{name}, $_->{value}] } @{ $overlay->{options} },
+        grep { $_->{name} ne 'seclabel' } @{ $overlay->{securityOptions} // [] };
+    for my $flag (grep { $_ ne 'rw' } @{ $overlay->{superblockFlags} }) {
+        $unsupported->($flag, "$flag is no flag of a superblock") unless $FLAG{$flag};
+        push @options, [$flag, undef];
+    }
     for (@options) {
         my ($name, $value) = ($_->[0], defined $_->[1] ? to_bytes($_->[1]) : undef);
         next if defined $without && $name eq $without;
-        refuse('unsupported', 'unsupported-option', "$name is no option that an image can ask for", $name)
-            if $RESERVED{$name};
+        $unsupported->($name, "$name is no option that an image can ask for") if $RESERVED{$name};
         my $set = defined $value
             ? OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_STRING, $name, $value)
             : OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_FLAG, $name);
         next if defined $set || defined $value && ($NEUTRAL{$name} // '') eq $value;
         refuse_errno($! + 0, "option $name", $name) if $! == EPERM || $! == EACCES;
-        refuse('unsupported', 'unsupported-option', "this kernel does not take the option $name: " . said($fs), $name);
+        $unsupported->($name, "this kernel does not take the option $name: " . said($fs));
     }
     return $fs;
 }
@@ -77,8 +83,7 @@ sub create {
 }
 
 # as_root_of(user namespace, mount namespace, code): what code makes, a descriptor, made by the root of that user
-# namespace. The overlay acts with the rights of who makes it, and initial root has none over the file systems of a user
-# namespace that does not map it. A child enters, since there is no way back.
+# namespace (OVSI-REST-033). A child enters, since there is no way back.
 sub as_root_of {
     my ($user, $mounts, $code) = @_;
     pipe my $answer, my $say or refuse_errno($! + 0, 'pipe', '');
@@ -87,8 +92,8 @@ sub as_root_of {
     if (!$child) {
         close $go;
         my $fd = eval {
-            OVSI::Kernel::setns($user, OVSI::Kernel::CLONE_NEWUSER) // refuse_errno($! + 0, 'its user namespace', '');
             OVSI::Kernel::setns($mounts) // refuse_errno($! + 0, 'its mount namespace', '');
+            OVSI::Kernel::setns($user, OVSI::Kernel::CLONE_NEWUSER) // refuse_errno($! + 0, 'its user namespace', '');
             POSIX::setgid(0) && POSIX::setuid(0) or refuse_errno($! + 0, 'its user namespace has no root', '');
             $code->();
         };
@@ -124,7 +129,8 @@ sub failed {
 # propagation. fresh: the root's own mount may be used up.
 sub mount_for {
     my ($top, $mount, $fresh) = @_;
-    my $root = $mount ? to_bytes($mount->{root}) : '/';    # OVSI-REST-020
+    my $root = !$mount ? '/' : defined $mount->{root} ? to_bytes($mount->{root})    # OVSI-REST-020
+        : refuse('not-found', 'source-missing', 'the root of the mount was removed', $mount->{id});
     my $fd = $top;
     if ($root ne '/' || !$fresh) {
         my $dir = OVSI::Kernel::open_below($top, $root)
@@ -139,7 +145,7 @@ sub mount_for {
     return $fd;
 }
 
-sub attributes {    # OVSI-REST-018. No word about access times means strictatime, where there are words at all.
+sub attributes {    # OVSI-REST-018; asked for before anything is made, too. No word about access times means strictatime, where there are words at all.
     my ($mount) = @_;
     my $words = $mount && $mount->{attributes} or return 0;
     my $set = 0;
@@ -184,22 +190,28 @@ sub shown {
 }
 
 sub verify {
-    my ($overlay, $shown) = @_;
+    my ($overlay, $shown, $found) = @_;
     my $differs = sub { refuse('identity', 'stack-differs', "the finished overlay has $_[0]", $overlay->{id}) };
+    my %device = map { $_->{mount}{device} => 1 } @$found;
     my $is = shown_options($shown);
     my @roles = map { $_->{role} } grep { $_->{role} ne 'work' } @{ $is->{sources} };
     $differs->('other layers') if "@roles" ne join ' ', map { $_->{role} } @{ $overlay->{layers} };
     $differs->("the flags @{ $is->{flags} }")
         if $overlay->{work} && join(' ', sort @{ $is->{flags} }) ne join ' ', sort @{ $overlay->{superblockFlags} };
     my %in_effect = map { $_->[0] => $_->[1] // '' } effective_options($is);
+    $in_effect{volatile} = '' if ($in_effect{fsync} // '') eq 'volatile';
     for my $option (@{ $overlay->{options} }) {
         my $name  = $option->{name};
         my $want  = defined $option->{value} ? to_bytes($option->{value}) : '';
-        my $found = $name eq 'volatile' ? ($in_effect{fsync} // '') eq 'volatile' ? '' : undef : $in_effect{$name};
-        next if !defined $found || $found eq $want;
+        my $found = $in_effect{$name};
+        if (!defined $found) {
+            $differs->("no $name") if $ALWAYS_SHOWN{$name};
+            next;
+        }
         # What the kernel is known to change or not to show (annex A.3).
-        next if $name eq 'xino' || $name eq 'redirect_dir' && ($want eq 'off' || !$overlay->{work} && $found eq 'on');
-        next if $name eq 'uuid' && $want eq 'auto';
+        next if $found eq $want || $name eq 'xino' && keys %device < 2 || $name eq 'uuid' && $want eq 'auto';
+        next if $name eq 'redirect_dir' && ($want eq 'off' && $found =~ /follow/ || !$overlay->{work} && $found eq 'on'
+            && $want =~ /^(?:off|follow)$/);
         $differs->("$name=$found, not $want");
     }
 }

@@ -40,7 +40,7 @@ sub find {
 
 sub take {
     my ($source, $place) = @_;
-    @$source{qw(place assurance declared)} = ($place, $place->{in_use} ? 'consistent' : 'none', $place->{name});
+    @$source{qw(place assurance)} = ($place, $place->{in_use} ? 'consistent' : 'none');
     $source->{reason} = $place->{in_use}
         ? 'a directory of that name is in use by an overlay, and another might have been meant'
         : 'a directory has that name, and nothing shows that it is the one';
@@ -53,7 +53,6 @@ sub look {
     my $fd = OVSI::Kernel::open_in_root($self->{root}, $path) // return;
     my $place = $self->place($fd);
     if ($place) {
-        $place->{name} = $name;
         my $mount = $place->{mount};
         # The overlay itself, where it was mounted over its own lower, is not a layer of itself.
         undef $place if $mount->{type} eq 'overlay' && $mount->{device} eq $context->{device};
@@ -81,15 +80,19 @@ sub serves {
     return 1;
 }
 
+# The path by which the process sees what a descriptor leads to, as the kernel puts it.
+sub path_of {
+    my ($self, $fd) = @_;
+    return below($self->{prefix}, readlink("/proc/self/fd/$fd") // return);
+}
+
 # The mount of the table that a descriptor lies on, and the path below its root. Found by the kernel's own path, and
 # checked by going it.
 sub place {
     my ($self, $fd) = @_;
     my $mount = $self->{by_id}{ OVSI::Kernel::mount_of($fd) // '' } or return;
     return unless plain_path($mount->{root});
-    my $path = readlink("/proc/self/fd/$fd") // return;
-    $path = below($self->{prefix}, $path) // return;
-    my $rest = below($mount->{point}, $path) // return;
+    my $rest = below($mount->{point}, $self->path_of($fd) // return) // return;
     my $again = OVSI::Kernel::open_in_root($self->{root}, $mount->{point}) // return;
     my $same = (OVSI::Kernel::mount_of($again) // '') eq $mount->{id};
     my $there = $same ? OVSI::Kernel::open_below($again, $rest) : undef;

@@ -3,7 +3,7 @@ package OVSI::Dump;
 # flags, mounts); of the sources it has names, and so at most candidates.
 use strict;
 use warnings;
-use Errno qw(EACCES EPERM);
+use Errno qw(EACCES EPERM EXDEV);
 use POSIX ();
 use OVSI::Candidates;
 use OVSI::Error;
@@ -84,18 +84,23 @@ sub chosen {
     return [$first, grep { $_ != $first } @{ $by_device{ $first->{device} } }];
 }
 
-# OVSI-CLI-017. The topmost: the one that a process sees, else the one that bears no other at that place.
+# OVSI-CLI-017. The topmost is the one that the process sees. No directory below its root is looked at.
 sub at_point {
     my ($self, $point) = @_;
-    $point =~ s{(?<=.)/+\z}{}s;
-    my @there = grep { $_->{point} eq $point } @{ $self->{table} }
-        or refuse('not-found', 'no-such-mount', 'no mount there', $point);
-    my $fd = defined $self->{root} ? OVSI::Kernel::open_in_root($self->{root}, $point) : undef;
-    my $seen = defined $fd ? OVSI::Kernel::mount_of($fd) // '' : '';
+    refuse('permission', 'permission-denied', 'the root directory of the process is out of reach', $self->{pid})
+        unless defined $self->{root};
+    my $fd = OVSI::Kernel::open_in_root($self->{root}, $point);
+    refuse_errno($! + 0, 'the mount point is out of reach', $point) if !defined $fd && ($! == EACCES || $! == EPERM);
+    my $id = defined $fd ? OVSI::Kernel::mount_of($fd) // '' : '';
+    my ($mount) = grep { $_->{id} eq $id } @{ $self->{table} };
+    if ($mount && ($self->{candidates}->path_of($fd) // '') ne $mount->{point}) {
+        # The root of a mount all the same, where the way up leaves it.
+        my $above = OVSI::Kernel::openat2($fd, '..', OVSI::Kernel::O_PATH, OVSI::Kernel::NO_XDEV);
+        undef $mount if defined $above || $! != EXDEV;
+        OVSI::Kernel::close_fd($above);
+    }
     OVSI::Kernel::close_fd($fd);
-    my ($top) = grep { $_->{id} eq $seen } @there;
-    my %bears = map { $_->{parent} => 1 } @there;
-    return $top // (grep { !$bears{ $_->{id} } } @there)[-1] // $there[-1];
+    return $mount // refuse('not-found', 'no-such-mount', 'no mount there', $point);
 }
 
 sub with_id {    # OVSI-CLI-018
@@ -146,15 +151,16 @@ sub upper_fsid {
 
 sub source {
     my ($self, $found) = @_;
-    my $declared = $found->{declared} // $found->{names}[0];
     my %source = (
-        $found->{role} eq 'work' ? () : (role => $found->{role}),
-        declared => to_value($declared), state => 'unknown', assurance => $found->{assurance},
-        method => 'option-string', reason => $found->{reason},
-        # OVSI-DUMP-028: the mapping may exist, and nothing that this program reads would show it.
-        idmap => undef, missing => { idmap => 'nothing but introspection shows the ID mapping of a layer' },
+        declared => to_value($found->{names}[0]), state => 'unknown', assurance => $found->{assurance},
+        reason => $found->{reason},
     );
+    if ($found->{role} ne 'work') {    # OVSI-DUMP-028: there may be a mapping, and nothing that is read here shows it
+        @source{qw(role idmap)} = ($found->{role}, undef);
+        $source{missing} = { idmap => 'nothing but introspection shows the ID mapping of a layer' };
+    }
     if (my $place = $found->{place}) {
+        $source{method} = 'option-string';
         $source{candidate} = { mount => $self->mount($place->{mount}), path => to_value($place->{path}) };
     }
     return \%source;
@@ -193,14 +199,15 @@ sub mount {
     return $self->{mount_id}{ $mount->{id} } if $self->{mount_id}{ $mount->{id} };
     my $id = $self->{mount_id}{ $mount->{id} } = 'm' . (@{ $self->{mounts} } + 1);
     my $unique = $self->{unique}{ $mount->{id} };
-    # A root or mount point that was removed is shown with `//deleted` behind it, which OVSI-IMG-015 does not allow.
-    my ($root, $point) = map { to_value(s{(?<=.)//deleted\z}{}sr) } @$mount{qw(root point)};
+    my $root = $mount->{root} =~ m{//deleted\z} ? undef : to_value($mount->{root});    # OVSI-DUMP-029
+    my $point = to_value($mount->{point} =~ s{//deleted\z}{}r);
     my %propagation = map { $_ => $_ eq 'unbindable' ? true() : number($mount->{propagation}{$_}) }
         keys %{ $mount->{propagation} };
     push @{ $self->{mounts} }, {
         id => $id, filesystem => $self->filesystem($mount), mountId => number($mount->{id}),
         defined $unique ? (uniqueId => "$unique") : (), parentId => number($mount->{parent}),
-        root => $root, mountPoint => $point, source => to_value($mount->{source}),
+        root => $root, defined $root ? () : (missing => { root => 'the directory was removed' }),
+        mountPoint => $point, source => to_value($mount->{source}),
         attributes => $mount->{attributes}, propagation => \%propagation,
     };
     return $id;

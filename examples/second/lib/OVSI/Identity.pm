@@ -68,7 +68,7 @@ sub compare {
             if $context->{accept} && ($context->{mapped} || !$fields);
         $refuse->('identity-changed', "a directory on $fs->{type} can not be confirmed on another boot") unless $fields;
     }
-    # An equal handle stands for inode, generation and subvolume where these are lacking.
+    # On this boot an equal handle stands for generation and subvolume where one side lacks them.
     my ($a, $b) = ($want->{handle}, $is->{handle});
     my $handles = $context->{same_boot} && $a && $b && ${ $a->{type} } == $b->{type};
     my $equal = $handles && $a->{bytes} eq $b->{bytes};
@@ -80,7 +80,7 @@ sub compare {
         if (defined $want->{$field} && defined $is->{$field}) {
             push @differ, $field if $want->{$field} ne $is->{$field};
         }
-        elsif ($minimum{$field} && !($equal && $field =~ /^(?:inode|generation|subvolume)$/)) { push @lacking, $field }
+        elsif ($minimum{$field} && !($equal && $field =~ /^(?:generation|subvolume)$/)) { push @lacking, $field }
     }
     push @differ, 'handle' if $handles && !$equal;
     my $list = join ', ', map { "$_ is " . text($is->{$_}) . ', not ' . text($want->{$_}) } @differ;
@@ -91,11 +91,11 @@ sub compare {
         return $list if $other && !grep { !$equal_field->() } @$other;
     }
     $refuse->('identity-differs', $list) if @differ;    # OVSI-ID-006 and -011
-    $refuse->('identity-insufficient', 'not known: ' . join ', ', @lacking) if @lacking && $proved;    # OVSI-ID-007
-    if (!$fields) {    # OVSI-ID-008: on its boot too, a type of which nothing suffices is not confirmed
-        return "nothing names a directory on $fs->{type}" if $context->{accept};
-        $refuse->('identity-changed', "nothing names a directory on $fs->{type}");
-    }
+    # OVSI-ID-007: a proved source has all of the minimum set. On another boot any source with an identity has (OVSI-ID-008);
+    # on this one what is not proved may be too little to be confirmed.
+    return if $context->{same_boot} && !$proved;
+    $refuse->('identity-insufficient', "nothing names a directory on $fs->{type}") unless $fields;
+    $refuse->('identity-insufficient', 'not known: ' . join ', ', @lacking) if @lacking;
     return;
 }
 

@@ -11,6 +11,7 @@ use Exporter 'import';
 our @EXPORT = qw(read_image plain_path sources);
 
 use constant MAJOR => 1;
+my %SOURCE = map { $_ => 1 } qw(lowerdir lowerdir+ datadir+ upperdir workdir);    # OVSI-IMG-043
 my %ROLE = (upper => 0, lower => 1, data => 2);    # the registry, in the order of OVSI-IMG-023
 
 # read_image(file, schema file): the checked document, or a refusal.
@@ -84,12 +85,11 @@ sub sources { my ($overlay) = @_; return (@{ $overlay->{layers} }, $overlay->{wo
 # OVSI-IMG-015
 sub plain_path {
     my ($bytes) = @_;
-    return 1 if $bytes eq '/';
-    return 0 if $bytes !~ m{\A(?:/[^/]+)+\z}s;
-    return !grep { $_ eq '.' || $_ eq '..' } split m{/}, $bytes;
+    return $bytes eq '/' || $bytes =~ m{\A/}s && $bytes !~ m{//|/\z|/\.\.?(?:/|\z)};
 }
 
-# The rules for single values, at the places of the schema: below an unknown key they don't hold.
+# The rules for single values, at the places of the schema: below an unknown key they don't hold. So half of OVSI-IMG-010
+# is here.
 sub check_values {
     my ($image) = @_;
     bytes_at($image->{filesystems}, 'source');
@@ -97,6 +97,7 @@ sub check_values {
     for my $mount (@{ $image->{mounts} }) {
         u64_at($mount, 'uniqueId');
         u64_at($mount->{namespace}, qw(inode uniqueId)) if $mount->{namespace};
+        check_missing($mount, 'root');
         bytes_at([$mount], 'source');
         path_at($mount, qw(root mountPoint));
     }
@@ -131,6 +132,7 @@ sub bytes_at {
         my $text = $value->{base64};
         refuse('bad-image', 'bad-bytes', "base64 that is not canonical: $text", '') unless canonical_base64($text);
         my $bytes = decode_base64($text);
+        refuse('bad-image', 'bad-bytes', "base64 of bytes with a NUL: $text", '') if $bytes =~ /\0/;    # IMG-010
         refuse('bad-image', 'bad-bytes', "base64 of bytes that are UTF-8: $text", '') if is_utf8(\$bytes);    # IMG-012
     }
 }
@@ -152,7 +154,8 @@ sub u64_at {    # OVSI-IMG-013
     }
 }
 
-# OVSI-IMG-017 and -018. A null of an unknown key needs no explanation; that it has one is no fault.
+# OVSI-IMG-017 and -018. A null of an unknown key needs no explanation; that it has one is no fault. Only what the schema
+# gives a `missing` comes here.
 sub check_missing {
     my ($object, @nullable) = @_;
     my $missing = $object->{missing} // {};
@@ -164,9 +167,16 @@ sub check_missing {
     }
 }
 
-sub check_tables {    # OVSI-IMG-019 to -022
+sub check_tables {    # OVSI-IMG-019 to -022, -041, -042, -044
     my ($image) = @_;
     my %table;
+    for (['filesystems', 'device'], ['overlays', 'filesystem']) {
+        my ($name, $key) = @$_;
+        my %seen;
+        for my $twice (grep { $seen{$_}++ } map { $_->{$key} } @{ $image->{$name} }) {
+            refuse('bad-image', 'duplicate-id', "two of $name have the $key $twice", $twice);
+        }
+    }
     for my $name (qw(filesystems mounts overlays)) {
         for my $entry (@{ $image->{$name} }) {
             refuse('bad-image', 'duplicate-id', "$name has two entries $entry->{id}", $entry->{id})
@@ -189,14 +199,20 @@ sub check_tables {    # OVSI-IMG-019 to -022
         }
         for my $source (sources($overlay)) {
             $find->(filesystems => $source->{identity}{filesystem}) if $source->{identity};
-            $find->(mounts => $_) for map { $_->{mount} // () } map { $source->{$_} // () } qw(location candidate);
+            my ($at) = map { $find->(mounts => $_) } map { $_->{mount} // () } map { $source->{$_} // () }
+                qw(location candidate);
+            next if !$at || $source->{assurance} ne 'proved' || $at->{filesystem} eq $source->{identity}{filesystem};
+            refuse('bad-image', 'bad-reference', 'a location on another file system than its source', $overlay->{id});
         }
     }
 }
 
-sub check_overlay {    # OVSI-IMG-023 to -028
+sub check_overlay {    # OVSI-IMG-023 to -028, -043
     my ($image, $overlay) = @_;
     my $bad = sub { refuse('bad-image', 'bad-layers', "$overlay->{id}: $_[0]", $overlay->{id}) };
+    for my $option (@{ $overlay->{options} }, @{ $overlay->{securityOptions} // [] }) {
+        $bad->("the option $option->{name} names a source") if $SOURCE{ $option->{name} };
+    }
     my @roles = map { $_->{role} } @{ $overlay->{layers} };
     my %count = (upper => 0, lower => 0, data => 0);
     $count{$_}++ for @roles;
@@ -211,22 +227,22 @@ sub check_overlay {    # OVSI-IMG-023 to -028
         && $upper->{identity}{filesystem} ne $work->{identity}{filesystem};
 }
 
-# OVSI-IMG-029 and -030. An inner overlay is any file system of type overlay that bears a source, described or not.
+# OVSI-IMG-029 and -030, among the overlays that are described.
 sub check_nesting {
     my ($image) = @_;
-    my %is_overlay = map { $_->{id} => $_->{type} eq 'overlay' } @{ $image->{filesystems} };
-    my (%on, %bears);    # by file system: the overlays its layers lie on; whether another overlay has a source on it
+    my %described = map { $_->{filesystem} => 1 } @{ $image->{overlays} };
+    my (%on, %bears);    # by file system: those that its sources lie on; whether it bears one of another overlay
     for my $overlay (@{ $image->{overlays} }) {
-        my $bear = sub { map { $_->{identity} ? $_->{identity}{filesystem} : () } @_ };
-        push @{ $on{ $overlay->{filesystem} } }, grep { $is_overlay{$_} } $bear->(@{ $overlay->{layers} });
-        $bears{$_} = 1 for $bear->(sources($overlay));
+        my @below = map { $_->{identity} ? $_->{identity}{filesystem} : () } sources($overlay);
+        $on{ $overlay->{filesystem} } = [grep { $described{$_} } @below];
+        $bears{$_} = 1 for @below;
     }
     for my $start (sort keys %on) {
         my (%seen, @next);
         @next = @{ $on{$start} };
         while (defined(my $fs = shift @next)) {
-            refuse('bad-image', 'bad-nesting', 'an overlay is a layer of itself', $start) if $fs eq $start;
-            push @next, @{ $on{$fs} // [] } unless $seen{$fs}++;
+            refuse('bad-image', 'bad-nesting', 'an overlay is a source of itself', $start) if $fs eq $start;
+            push @next, @{ $on{$fs} } unless $seen{$fs}++;
         }
         refuse('bad-image', 'bad-nesting', 'overlays nested more than two deep', $start)
             if @{ $on{$start} } && $bears{$start};

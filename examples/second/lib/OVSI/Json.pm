@@ -10,7 +10,8 @@ use warnings;
 use MIME::Base64 qw(encode_base64 decode_base64);
 use OVSI::Error;
 use Exporter 'import';
-our @EXPORT = qw(parse_json encode_json json_type number true false is_utf8 to_value to_bytes canonical_base64);
+our @EXPORT = qw(parse_json encode_json json_type number true false is_utf8 printable to_value to_bytes
+    canonical_base64);
 
 use constant MAX_BYTES => 64 * 1024 * 1024;
 use constant MAX_DEPTH => 64;
@@ -42,6 +43,20 @@ sub is_utf8 {
     return $end;
 }
 
+# For words for people (section 8.2): bytes that are not UTF-8, and control characters, as \xNN.
+my $CONTROL = qr/[\x00-\x1f\x7f]|(?<=\xc2)[\x80-\x9f]/;
+
+sub printable {
+    my ($text) = @_;
+    my $out = '';
+    for my $piece (split /(?<=[\x00-\x7f])|(?=[\x00-\x7f\xc0-\xff])/, $text) {
+        $piece =~ s/([\x80-\xff])/sprintf '\\x%02x', ord $1/ge unless is_utf8(\$piece);
+        $piece =~ s/\xc2?($CONTROL)/sprintf '\\x%02x', ord $1/ge;
+        $out .= $piece;
+    }
+    return $out =~ s/(?:\\x0a)+\z//r;    # what Perl itself says ends a line
+}
+
 # parse_json(\$bytes): the document, or a refusal as bad-image.
 sub parse_json {
     my ($in) = @_;
@@ -59,7 +74,7 @@ sub value {
     my ($in, $depth) = @_;
     $$in =~ /\G[ \t\r\n]*+/gc;
     return string($in) if $$in =~ /\G"/gc;
-    if ($$in =~ /\G(-?(?:0|[1-9][0-9]*+))(?![0-9.eE])/gc) { return number($1) }
+    if ($$in =~ /\G(-?(?:0|[1-9][0-9]*+))(?![0-9.eE])/gc) { return number($1 eq '-0' ? 0 : $1) }
     if ($$in =~ /\G([\{\[])/gc) {
         bad('too-large', 'nested more than 64 levels deep') if $depth > MAX_DEPTH;    # OVSI-IMG-008
         return $1 eq '{' ? object($in, $depth) : array($in, $depth);
@@ -89,11 +104,6 @@ sub object {
         next if $$in =~ /\G[ \t\r\n]*+,/gc;
         last if $$in =~ /\G[ \t\r\n]*+\}/gc;
         bad('not-json', 'an object does not end, at byte ' . pos_of($in));
-    }
-    # OVSI-IMG-010, read as section 3.2 says: on the whole input, unknown keys included. An object with the one key
-    # `base64` is the base64 form wherever it stands.
-    if (keys %object == 1 && json_type($object{base64}) eq 'string' && canonical_base64($object{base64})) {
-        bad('bad-bytes', 'a base64 form holds a NUL') if index(decode_base64($object{base64}), "\0") >= 0;
     }
     return \%object;
 }
@@ -150,7 +160,7 @@ sub encode_json {
     return $$value ? 'true' : 'false' if $type eq 'boolean';
     if ($type eq 'string') {
         (my $text = $value) =~ s/(["\\])/\\$1/g;
-        $text =~ s/([\x00-\x1f\x7f])/sprintf '\\u%04x', ord $1/ge;
+        $text =~ s/\xc2?($CONTROL)/sprintf '\\u%04x', ord $1/ge;    # OVSI-SEC-005
         return qq("$text");
     }
     my ($inner, $open, $close, $colon) = (undef, '', '', ':');

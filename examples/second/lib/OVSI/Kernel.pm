@@ -5,6 +5,7 @@ use warnings;
 use Config;
 use Errno qw(EBUSY EINVAL);
 use Fcntl qw(O_RDONLY O_DIRECTORY O_NOATIME);
+use POSIX ();
 use OVSI::Error;
 
 my %NUMBER = (    # calls from 424 on have one number everywhere
@@ -193,8 +194,8 @@ sub move_mount {
 }
 
 sub set_attributes {
-    my ($fd, $set, $clear, $propagation) = @_;
-    my ($empty, $what) = ('', pack 'Q4', $set, $clear, $propagation, 0);
+    my ($fd, $set, $clear, $propagation, $user) = @_;
+    my ($empty, $what) = ('', pack 'Q4', $set, $clear, $propagation, $user // 0);
     return call(mount_setattr => int $fd, $empty, AT_EMPTY_PATH, $what, 32);
 }
 
@@ -206,6 +207,32 @@ sub descriptor_of {
     my $pidfd = call(pidfd_open => int $process, 0) // return;
     my $fd = call(pidfd_getfd => $pidfd, int $number, 0);
     close_fd($pidfd);
+    return $fd;
+}
+
+# A new user namespace with these maps, lines of uid_map and gid_map. A child lives in it until it is held.
+sub user_namespace {
+    my (@maps) = @_;
+    pipe my $ready, my $say or return;
+    pipe my $wait,  my $go  or return;
+    my $child = fork // return;
+    if (!$child) {
+        close $go;
+        syswrite $say, '.' if defined call(unshare => CLONE_NEWUSER);
+        sysread $wait, my $nothing, 1;
+        POSIX::_exit(0);
+    }
+    close $_ for $say, $wait;
+    my $made = sysread $ready, my $byte, 1;
+    for my $file (qw(uid_map gid_map)) {
+        $made &&= open my $map, '>', "/proc/$child/$file";
+        $made &&= defined syswrite $map, shift @maps;
+    }
+    my $fd = $made ? openat2(AT_FDCWD, "/proc/$child/ns/user", O_RDONLY, 0) : undef;
+    my $errno = $! + 0;
+    close $go;
+    waitpid $child, 0;
+    $! = $errno;
     return $fd;
 }
 

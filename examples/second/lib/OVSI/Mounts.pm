@@ -3,6 +3,7 @@ package OVSI::Mounts;
 use strict;
 use warnings;
 use OVSI::Error;
+use OVSI::Json qw(is_utf8);
 use OVSI::Kernel;
 use Exporter 'import';
 our @EXPORT = qw(read_mounts parse_mounts shown_options effective_options below join_path);
@@ -62,20 +63,20 @@ sub below {
 }
 
 my %FLAG     = map { $_ => 1 } qw(rw ro sync dirsync mand lazytime);
-my %SECURITY = map { $_ => 1 } qw(context fscontext defcontext rootcontext seclabel
-    smackfsdef smackfsfloor smackfshat smackfsroot smackfstransmute);
+my $SECURITY = qr/(?:context|fscontext|defcontext|rootcontext|seclabel|smackfs[a-z]*)/;
 my %SHOW_ONLY = map { $_ => 1 } qw(lowerdir_mnt_id upperdir_mnt_id);    # OVSI-DUMP-018
 
-# What an option string holds: {flags, security, options, sources}. Commas first, octal escapes next (annex A.2).
+# What an option string holds: {flags, security, options, sources}. Commas first, octal escapes next (annex A.2). A
+# comma between the quotes of a security module's value separates nothing.
 sub shown_options {
     my ($shown) = @_;
     my %all = (flags => [], security => [], options => [], sources => []);
     my (@upper, @layers, @work);
-    for my $item (grep { length } split /,/, $shown) {
+    for my $item (grep { length } $shown =~ /\G($SECURITY="[^"]*"|[^,]*)(?:,|\z)/g) {
         my ($name, $value) = map { octal($_) } split /=/, $item, 2;
         if    (!defined $value && $FLAG{$name}) { push @{ $all{flags} }, $name }
-        elsif ($SECURITY{$name})          { push @{ $all{security} }, [$name, $value] }
-        elsif ($SHOW_ONLY{$name})         { }
+        elsif ($name =~ /^$SECURITY\z/)   { push @{ $all{security} }, [$name, unquoted($value)] }
+        elsif ($SHOW_ONLY{$name} || !is_utf8(\$name)) { }
         elsif ($name eq 'upperdir')       { @upper = { role => 'upper', names => [own_escapes($value)] } }
         elsif ($name eq 'workdir')        { @work  = { role => 'work',  names => [own_escapes($value)] } }
         elsif ($name eq 'lowerdir+')      { push @layers, { role => 'lower', names => [$value] } }
@@ -87,14 +88,14 @@ sub shown_options {
     return \%all;
 }
 
-# OVSI-DUMP-014. The names that a shown upperdir or workdir may stand for, the likelier first. Given as a string it has
-# overlay's own escapes; given by descriptor it is shown with none, and nothing tells the two apart. A backslash before
-# a character that nobody escapes means the second.
+sub unquoted { my ($value) = @_; return defined $value ? $value =~ s/\A"(.*)"\z/$1/sr : undef }
+
+# OVSI-DUMP-014. The names that a shown upperdir or workdir may stand for, the one to state first. Given as a string it
+# has overlay's own escapes; given by descriptor it is shown with none, and nothing tells the two apart.
 sub own_escapes {
     my ($value) = @_;
     (my $plain = $value) =~ s/\\(.)/$1/gs;
-    return $value if $plain eq $value;
-    return $value =~ /\A(?:[^\\]|\\[\\:,])*\z/s ? ($plain, $value) : ($value, $plain);
+    return $value eq $plain ? $value : ($plain, $value);
 }
 
 # `a:b::c`: two lowers and a data-only layer; what follows the first double colon is data-only.
@@ -122,7 +123,7 @@ sub effective_options {
         $default->($name, defined $on ? $on ? 'on' : 'off' : undef);
     }
     my ($redirect, $follow, $xino) = map { parameter($_) } qw(redirect_dir redirect_always_follow xino_auto);
-    $default->(redirect_dir => !defined $redirect ? undef : $redirect ? 'on' : $follow ? 'follow' : 'off');
+    $default->(redirect_dir => !defined $redirect ? undef : $redirect ? 'on' : $follow ? 'follow' : 'nofollow');
     $default->(xino => defined $xino ? $xino ? 'auto' : 'off' : undef);
     for ([uuid => 'auto'], [verity => 'off'], [fsync => 'auto']) {
         next if $is{ $_->[0] } || $_->[0] eq 'fsync' && $is{volatile};

@@ -2,16 +2,17 @@ package OVSI::Restore;
 # The restorer (chapter 7): everything is looked for, opened and compared; then built detached; then attached.
 use strict;
 use warnings;
-use Errno qw(EACCES ENOENT EPERM);
+use Errno qw(EACCES EINVAL EPERM);
 use Fcntl qw(O_RDONLY);
-use POSIX ();
 use OVSI::Build;
 use OVSI::Dump;
 use OVSI::Error;
+use OVSI::Image qw(sources);
 use OVSI::Json;
 use OVSI::Kernel;
 use OVSI::Mounts;
 use OVSI::Sources;
+use OVSI::Space;
 
 # prepare(image, option): option has overlay, target, all, root, pid, maps, accept.
 sub prepare {
@@ -20,10 +21,12 @@ sub prepare {
     $self->{mounts}    = { map { $_->{id} => $_ } @{ $image->{mounts} } };
     $self->{same_boot} = $image->{host}{bootId} eq OVSI::Dump::boot_id();
     my @overlays = $self->chosen;
+    for my $one (@overlays) { OVSI::Build::attributes($_->[0]) for @{ $one->{places} } }
     $self->spaces;
+    $self->map_directories;
     $self->{sources} = OVSI::Sources->new(
         image => $image, same_boot => $self->{same_boot}, accept => $self->{accept}, spaces => $self->{spaces},
-        maps => $self->{maps}, unique => OVSI::Kernel::unique_ids());
+        maps => $self->{maps});
     $self->targets(@overlays);
     $self->open_sources($_), $self->mounter($_) for @overlays;
     # From here on nothing is missing; the last checks need the opened directories.
@@ -61,34 +64,26 @@ sub chosen {
     return @chosen;
 }
 
-# The mount namespaces to look in: that of --pid before the caller's, which is always the last.
+# Where to build and mount, and where to look besides (section 7.3): the namespace of --pid or the caller's, then those
+# that the image names, and the caller's.
 sub spaces {
     my ($self) = @_;
-    my $open = sub {
-        OVSI::Kernel::openat2(OVSI::Kernel::AT_FDCWD, $_[0], $_[1], 0)
-            // ($! == ENOENT ? refuse('not-found', 'no-such-process', "no process $self->{pid}", $self->{pid})
-                : refuse_errno($! + 0, "$_[0] can not be opened", $_[0]));
-    };
-    my $space = sub {
-        my ($process, $root) = @_;
-        my $table = read_mounts("/proc/$process/mountinfo") // [];
-        refuse('not-found', 'no-such-process', "no process $process", $process) unless @$table;
-        return { table => $table, root => $open->($root, OVSI::Kernel::O_PATH) };
-    };
-    my $own = $space->('self', '/');
-    $self->{spaces} = [$own];
-    $self->{proc}   = $open->('/proc', OVSI::Kernel::O_PATH);
-    $self->{there}  = $own;
-    my $pid = $self->{pid} // return;
-    refuse('not-found', 'no-such-process', "no process $pid", $pid) unless -d "/proc/$pid";
-    $self->{there} = $space->($pid, "/proc/$pid/root");
-    my ($theirs, $ours) = map { readlink("/proc/$_/ns/mnt") // '' } $pid, 'self';
-    return if $theirs eq $ours;
-    $self->{theirs} = $open->("/proc/$pid/ns/mnt", O_RDONLY);
-    $self->{ours}   = $open->('/proc/self/ns/mnt', O_RDONLY);
-    unshift @{ $self->{spaces} }, $self->{there};
-    ($theirs, $ours) = map { readlink("/proc/$_/ns/user") // '' } $pid, 'self';
-    @$self{qw(user user_name)} = ($open->("/proc/$pid/ns/user", O_RDONLY), $theirs) if $theirs && $theirs ne $ours;
+    my $home = OVSI::Space::home();
+    $self->{proc}  = OVSI::Kernel::openat2(OVSI::Kernel::AT_FDCWD, '/proc', OVSI::Kernel::O_PATH, 0);
+    $self->{there} = defined $self->{pid} ? OVSI::Space->new($self->{pid}) : $home;
+    my $first = $self->{there}{inode} eq $home->{inode} ? $home : $self->{there};
+    my %known = map { $_->{inode} => 1 } $first, $home;
+    my @named = map { $_->{namespace} // () } $self->{image}, @{ $self->{image}{mounts} };
+    @named = grep { !$known{ $_->{inode} }++ } @named;
+    @named = () unless $self->{same_boot};
+    $self->{spaces} = [$first, map({ OVSI::Space->named($_) // () } @named), $first == $home ? () : $home];
+}
+
+sub map_directories {
+    my ($self) = @_;
+    for my $map (@{ $self->{maps} }) {
+        $map->{fd} = $self->at($map->{dir}) // refuse('not-found', 'source-missing', "--map leads nowhere: $!", $map->{dir});
+    }
 }
 
 # OVSI-REST-024. Links in a mountPoint of the image stay below --root.
@@ -129,10 +124,17 @@ sub targets {
             push @places, { one => $one, index => $i, mount => $mount, path => $path };
         }
     }
-    @places = sort { length $a->{path} <=> length $b->{path} } @places if $self->{all};
+    if ($self->{all}) {    # inner overlays first, then by path (section 8.4)
+        my %inner = map { $_->{identity} ? ($_->{identity}{filesystem} => 1) : () }
+            map { sources($_->{overlay}) } @overlays;
+        $_->{outer} = !$inner{ $_->{one}{overlay}{filesystem} } for @places;
+        @places = sort { $a->{outer} <=> $b->{outer} || length $a->{path} <=> length $b->{path} } @places;
+    }
     $self->{order} = \@places;
     my @points;
+    my %twice;
     for my $path (map { $_->{path} } @places) {
+        refuse('target', 'target-busy', 'two mounts of the image have this mount point', $path) if $twice{$path}++;
         next if $self->{all} && grep { defined below($_, $path) } @points;
         push @points, $path;
         my ($fd, $shown, $busy) = $self->target($path);
@@ -141,20 +143,44 @@ sub targets {
     }
 }
 
-# The word `mounter-differs` of the registry: the superblock would belong to another user namespace.
+# OVSI-REST-032 and -033: in whose user namespace the overlay is made.
 sub mounter {
     my ($self, $one) = @_;
-    my $was = $one->{overlay}{mounter}{userNamespace} // return;
-    my $name = $one->{enter} && $self->{user_name} || readlink '/proc/self/ns/user';
-    my ($inode) = ($name // '') =~ /(\d+)/ or return;
-    my $initial = $inode eq '4026531837';    # PROC_USER_INIT_INO
-    my $differs = defined $was->{initial} && ${ $was->{initial} } != $initial
-        || $self->{same_boot} && defined $was->{inode} && $was->{inode} ne $inode;
-    return unless $differs;
+    my $was = ($one->{overlay}{mounter} // {})->{userNamespace} // return;
+    my $here = user_namespace('self');
+    return unless $self->is_other($was, $here);
+    my $there = defined $self->{pid} ? user_namespace($self->{pid}) : $here;
+    if ($there->{inode} ne $here->{inode} && !$self->is_other($was, $there)) {
+        $one->{user} = OVSI::Kernel::openat2(OVSI::Kernel::AT_FDCWD, "/proc/$self->{pid}/ns/user", O_RDONLY, 0)
+            // refuse_errno($! + 0, 'its user namespace is out of reach', $self->{pid});
+        return;
+    }
     my $id = $one->{overlay}{id};
     refuse('identity', 'mounter-differs', "$id was mounted in another user namespace", $id)
         unless $self->{accept}{'mounter-differs'};
-    $self->{sources}->accept('mounter-differs', $id, "mounted in the user namespace $inode");
+    $self->{sources}->accept('mounter-differs', $id, "mounted in the user namespace $here->{inode}");
+}
+
+sub user_namespace {
+    my ($process) = @_;
+    my ($inode) = (readlink("/proc/$process/ns/user") // '') =~ /(\d+)/;
+    my %is = (inode => $inode // '', initial => ($inode // '') eq '4026531837');    # PROC_USER_INIT_INO
+    for my $map (qw(uid gid)) {
+        open my $in, '<', "/proc/$process/${map}_map" or next;
+        $is{"${map}Map"} = join "\n", map { join ' ', split } <$in>;
+    }
+    return \%is;
+}
+
+sub is_other {
+    my ($self, $was, $is) = @_;
+    return 1 if defined $was->{initial} && ${ $was->{initial} } != $is->{initial};
+    return 0 if $is->{initial} || $self->{same_boot} && ($was->{inode} // '') eq $is->{inode};
+    for my $map (grep { $was->{$_} } qw(uidMap gidMap)) {
+        my $text = join "\n", map { join ' ', map { $$_ } @$_{qw(inside outside count)} } @{ $was->{$map} };
+        return 1 if $text ne ($is->{$map} // '');
+    }
+    return 0;
 }
 
 sub open_sources {
@@ -168,12 +194,6 @@ sub open_sources {
         push @found, $find->find($layer, $what, $role eq 'upper' ? $overlay->{work} : undef);
     }
     push @found, $find->find($overlay->{work}, "$overlay->{id}/work", $found[0]) if $overlay->{work};
-    # Descriptors of another mount namespace are not taken as layers; clones of them are (annex A.6).
-    my $there = grep { $_->{space} != $self->{spaces}[-1] } @found;
-    for my $found (grep { $there && $_->{space} == $self->{spaces}[-1] } @found) {
-        $found->{fd} = OVSI::Kernel::clone_tree($found->{fd}) // refuse_errno($! + 0, 'a layer can not be cloned', '');
-    }
-    $one->{enter} = $there;
     $one->{found} = \@found;
 }
 
@@ -181,7 +201,7 @@ sub free {    # OVSI-REST-025 and -031
     my ($self, $one) = @_;
     my $overlay = $one->{overlay};
     return unless $overlay->{work};
-    $self->inside($one->{enter}, sub {
+    $self->{spaces}[0]->run(sub {
         for (['upper', $one->{found}[0]], ['work', $one->{found}[-1]]) {
             my ($role, $found) = @$_;
             refuse('in-use', "$role-in-use", "an overlay uses the $role directory", "$overlay->{id}/$role")
@@ -200,36 +220,21 @@ sub free {    # OVSI-REST-025 and -031
     };
 }
 
-# Run in the mount namespace of --pid, where that is another and wanted, and come back.
-sub inside {
-    my ($self, $wanted, $code) = @_;
-    return $code->() unless $wanted && $self->{theirs};
-    OVSI::Kernel::setns($self->{theirs}) // refuse_errno($! + 0, 'its namespace can not be entered', $self->{pid});
-    my @result = eval { $code->() };
-    my $error = $@;
-    my ($dot, $root) = ('.', $self->{spaces}[-1]{root});
-    OVSI::Kernel::setns($self->{ours}) // die "no way back: $!\n";
-    # Entering a namespace moves the root directory too.
-    OVSI::Kernel::call(chroot => $dot) if defined OVSI::Kernel::call(fchdir => $root);
-    die $error if $error;
-    return wantarray ? @result : $result[0];
-}
-
 # Step 4 and 5: superblocks and detached mounts, all of them before the first is attached.
 sub build {
     my ($self) = @_;
     for my $one (@{ $self->{plan} }) {
         my $overlay = $one->{overlay};
         $one->{mark}->() if $one->{mark};
-        my $as_root = $one->{enter} && $self->{user};
-        my $made = $as_root && OVSI::Build::as_root_of($self->{user}, $self->{theirs}, sub {
+        my $build = $self->{spaces}[0];
+        my $made = $one->{user} && OVSI::Build::as_root_of($one->{user}, $build->{ns}, sub {
             my $context = OVSI::Build::configure($overlay, $one->{name});
             return OVSI::Build::create($overlay, $one->{name}, $context, $one->{found});
         });
-        $self->inside($one->{enter}, sub {
-            my $top = $as_root ? $made : OVSI::Build::create($overlay, @$one{qw(name context found)});
+        $build->run(sub {
+            my $top = $made // OVSI::Build::create($overlay, @$one{qw(name context found)});
             my $shown = OVSI::Build::shown($top, $self->{proc});
-            if (defined $shown) { OVSI::Build::verify($overlay, $shown) }
+            if (defined $shown) { OVSI::Build::verify($overlay, $shown, $one->{found}) }
             else                { warn "this kernel does not let a detached mount be looked at\n" }
             # Clones first: an unbindable mount has none.
             my @later = reverse 1 .. $#{ $one->{places} };
@@ -244,14 +249,20 @@ sub build {
 # Step 6: each mount in one step. What was attached is undone where a later one fails.
 sub commit {
     my ($self) = @_;
-    $self->inside(1, sub {
+    $self->{spaces}[0]->run(sub {
         for my $place (@{ $self->{order} }) {
             my $fd = $place->{one}{ready}[$place->{index}]{fd};
-            my ($to, $shown) = $self->target($place->{path});
-            OVSI::Kernel::move_mount($fd, $to) // refuse_errno($! + 0, 'the mount was not attached', $shown);
-            push @{ $self->{done} }, $fd;
-            # Below a shared mount the kernel makes the new mount shared as well.
+            my ($to, $shown, $busy) = $self->target($place->{path});
+            refuse('target', 'target-busy', 'the target is a mount point already', $shown) if $busy;
+            # Below a shared mount the kernel makes the new mount shared as well, and takes no unbindable one.
             my $propagation = OVSI::Build::propagation($place->{mount});
+            my $attached = OVSI::Kernel::move_mount($fd, $to);
+            if (!defined $attached && $! == EINVAL && $propagation == OVSI::Build::MS_UNBINDABLE) {
+                OVSI::Kernel::set_attributes($fd, 0, 0, OVSI::Build::MS_PRIVATE);
+                $attached = OVSI::Kernel::move_mount($fd, $to);
+            }
+            $attached // refuse_errno($! + 0, 'the mount was not attached', $shown);
+            push @{ $self->{done} }, $fd;
             OVSI::Kernel::set_attributes($fd, 0, 0, $propagation) if $propagation != OVSI::Build::MS_SHARED;
             OVSI::Kernel::close_fd($to);
         }
@@ -261,7 +272,7 @@ sub commit {
 sub undo {
     my ($self) = @_;
     my @done = reverse @{ $self->{done} };
-    $self->inside(1, sub { OVSI::Kernel::unmount($_) for @done }) if @done;
+    $self->{spaces}[0]->run(sub { OVSI::Kernel::unmount($_) for @done }) if @done;
 }
 
 sub result {

@@ -10,44 +10,40 @@ use OVSI::Json;
 use OVSI::Kernel;
 use OVSI::Mounts;
 
-# new: image, same_boot, accept (a set), spaces (see below), maps (a list of [fs, sub, directory]).
-# A space is a mount namespace to search in: {table, root}. With --pid there are two, that of the process first.
+# new: image, same_boot, accept (a set), spaces (the namespace to build in first, then where else to look), maps (a list
+# of {id, sub, dir, fd}).
 sub new {
     my ($class, %self) = @_;
     for my $name (qw(filesystems mounts)) {
         $self{$name} = { map { $_->{id} => $_ } @{ $self{image}{$name} } };
     }
-    my $self = bless { %self, accepted => [], roots => {} }, $class;
-    $self->{maps} = [map { $self->map_entry(@$_) } @{ $self{maps} }];
-    return $self;
+    for my $map (@{ $self{maps} }) {
+        next if $self{filesystems}{ $map->{id} };
+        refuse('not-found', 'no-such-filesystem', "the image has no file system $map->{id}", $map->{id});
+    }
+    return bless { %self, accepted => [], clones => {} }, $class;
 }
 
-sub map_entry {
-    my ($self, $id, $sub, $dir) = @_;
-    refuse('not-found', 'no-such-filesystem', "the image has no file system $id", $id) unless $self->{filesystems}{$id};
-    my $fd = OVSI::Kernel::openat2(OVSI::Kernel::AT_FDCWD, $dir, OVSI::Kernel::O_PATH | Fcntl::O_DIRECTORY(), 0)
-        // refuse('not-found', 'source-missing', "--map leads nowhere: $!", $dir);
-    return { id => $id, sub => $sub, dir => $dir, fd => $fd };
-}
-
-# find(source, what, beside): {fd, mount, space}. beside: the upper, for the work directory that has to lie on the same
-# mount; or the work directory, for the upper.
+# find(source, what, beside): {fd, mount, space}. beside: what was found of the upper, for the work directory that has
+# to lie on the same mount; or the work directory of the image, for the upper.
 sub find {
     my ($self, $source, $what, $beside) = @_;
-    refuse('unsupported', 'unsupported-kernel', "$what: this program has no ID-mapped layers", $what)
-        if $source->{idmap};
-    return $self->proved($source, $what, $beside) if $source->{assurance} eq 'proved';
-    # OVSI-REST-003 and -005; any other word is `none` (OVSI-IMG-036)
-    refuse('unproved', 'source-unproved', "$what is not proved", $what) unless $self->{accept}{unproved};
-    my $candidate = $source->{candidate}
-        // refuse('unproved', 'no-candidate', "$what has no candidate", $what);
-    return $self->candidate($source, $candidate, $what);
+    my $proved = $source->{assurance} eq 'proved';    # any other word is `none` (OVSI-IMG-036)
+    my $unmapped = exists $source->{idmap} && !defined $source->{idmap} && $what !~ m{/work\z};
+    if (!$proved || $unmapped) {                      # OVSI-REST-003 and -005
+        my $why = $proved ? "it is not known which ID mapping $what had" : "$what is not proved";
+        refuse('unproved', 'source-unproved', $why, $what) unless $self->{accept}{unproved};
+        $self->accept('unproved', $what, 'used without an ID mapping') if $proved;
+    }
+    my $found = $proved ? $self->proved($source, $what, $beside) : $self->candidate($source, $what);
+    $self->accept('changed-identity', $what, $found->{accepted}) if defined $found->{accepted};
+    $found->{idmap} = $source->{idmap} // (ref $beside && $beside->{fd} ? $beside->{idmap} : undef);
+    return $self->settle($found, $what);
 }
 
-sub accept {
+sub accept {    # OVSI-REST-028
     my ($self, $word, $what, $detail) = @_;
-    $detail =~ s/[\x80-\xff]/?/g unless is_utf8(\$detail);
-    push @{ $self->{accepted} }, { what => $word, subject => $what, detail => $detail };    # OVSI-REST-028
+    push @{ $self->{accepted} }, { what => $word, subject => $what, detail => printable($detail) };
 }
 
 sub missing { my ($what, $why) = @_; refuse('not-found', 'source-missing', "$what: $why", $what) }
@@ -64,19 +60,19 @@ sub confirm {
     return $found;
 }
 
-sub taken {
-    my ($self, $found, $what) = @_;
-    $self->accept('changed-identity', $what, $found->{accepted}) if defined $found->{accepted};
-    return $found;
-}
-
-# The path of a source inside its file system: `path`, or what its location says.
+# The path of a source inside its file system: `path`, or what its location says. A state that is not known here has no
+# location (OVSI-IMG-037).
 sub inner_path {
     my ($self, $source) = @_;
     return to_bytes($source->{path}) if defined $source->{path};
-    my $place = $source->{location} // return;
+    return unless $source->{state} =~ /^(?:located|covered|elsewhere)$/;
+    return $self->path_of_place($source->{location});
+}
+
+sub path_of_place {
+    my ($self, $place) = @_;
     my $mount = $self->{mounts}{ $place->{mount} // '' } // return;
-    return join_path(to_bytes($mount->{root}), to_bytes($place->{path}));
+    return defined $mount->{root} ? join_path(to_bytes($mount->{root}), to_bytes($place->{path})) : undef;
 }
 
 # OVSI-REST-008: the --map with the longest SUB that the path is below.
@@ -92,39 +88,38 @@ sub through_map {
     my ($self, $map, $path, $what) = @_;
     my $fd = OVSI::Kernel::open_below($map->{fd}, below($map->{sub}, $path))
         // missing($what, "not below $map->{dir}: $!");
-    my $space = $self->{spaces}[-1];    # the caller's
-    return { fd => $fd, space => $space, mount => mount_at($space, $fd) // missing($what, 'its mount is not known') };
-}
-
-sub mount_at {
-    my ($space, $fd) = @_;
-    my $stat = OVSI::Kernel::statx($fd) // return;
-    my ($mount) = grep { $_->{id} == $stat->{mount} } @{ $space->{table} };
-    return $mount;
+    for my $space (@{ $self->{spaces} }) {
+        my $mount = $space->mount_at($fd) // next;
+        return { fd => $fd, space => $space, mount => $mount };
+    }
+    missing($what, 'its mount is not known');
 }
 
 sub proved {
     my ($self, $source, $what, $beside) = @_;
     my $fs   = $self->{filesystems}{ $source->{identity}{filesystem} };
     my $path = $self->inner_path($source);
-    if (my $map = $self->mapped($fs->{id}, $path)) {    # OVSI-REST-009
-        my $found = $self->through_map($map, $path, $what);
-        return $self->taken($self->confirm($source, $fs, $found, $what, 1), $what);
+    my $map  = $self->mapped($fs->{id}, $path);
+    my $gone = $self->gone($fs);
+    refuse('identity', 'identity-changed', "$what: no mount of its $fs->{type} is left", $what)
+        if $gone && !($map && $self->{accept}{'changed-identity'});
+    if ($map) {    # OVSI-REST-009
+        my $found = $self->confirm($source, $fs, $self->through_map($map, $path, $what), $what, 1);
+        $found->{accepted} //= 'no mount of its file system is left' if $gone;
+        return $found;
     }
     refuse('identity', 'identity-changed', "$what: a directory on $fs->{type} can not be confirmed now", $what)
-        if !row($fs->{type}, $self->{same_boot}) && !$self->{accept}{'changed-identity'};
-    $self->still_mounted($fs, $what);
-    my @mounts = $self->mounts_of($fs, $source, $beside)
+        unless row($fs->{type}, $self->{same_boot}) || !$self->{same_boot} && $self->{accept}{'changed-identity'};
+    my @mounts = $self->mounts_of($fs, $source, $beside, $what)
         or refuse('not-found', 'filesystem-missing', "$what: its file system is mounted nowhere here", $what);
     my $other;
     for my $open (sub { $self->by_path($_[0], $path) }, sub { $self->by_handle($_[0], $source) }) {
         for my $mount (@mounts) {
-            my $fd = $open->($mount) // next;
-            my $found = eval { $self->confirm($source, $fs, { fd => $fd, %$mount }, $what, 0) };
-            return $self->taken($found, $what) if $found;
+            my $found = $open->($mount) // next;
+            return $found if eval { $self->confirm($source, $fs, $found, $what, 0) };
             die $@ unless ref $@ eq 'OVSI::Error';
             $other = $@;
-            OVSI::Kernel::close_fd($fd);
+            OVSI::Kernel::close_fd($found->{fd});
         }
     }
     die $other if $other;
@@ -132,135 +127,178 @@ sub proved {
 }
 
 # OVSI-ID-010: the device number of a squashfs or overlay says something only while one of its mounts is still there.
-sub still_mounted {
-    my ($self, $fs, $what) = @_;
-    return unless $self->{same_boot} && $fs->{type} =~ /^(?:squashfs|overlay)$/;
+sub gone {
+    my ($self, $fs) = @_;
+    return 0 unless $self->{same_boot} && $fs->{type} =~ /^(?:squashfs|overlay)$/;
     for my $was (grep { $_->{filesystem} eq $fs->{id} } values %{ $self->{mounts} }) {
-        for my $is (map { @{ $_->{table} } } @{ $self->{spaces} }) {
-            my $unique = $self->{unique}{ $is->{id} };
-            return if defined $was->{uniqueId} && defined $unique && $was->{uniqueId} eq $unique;
-            return if !defined $unique && ${ $was->{mountId} } == $is->{id} && to_bytes($was->{root}) eq $is->{root}
-                && to_bytes($was->{mountPoint}) eq $is->{point};
-        }
+        my ($root, $point) = (to_bytes($was->{root} // ''), to_bytes($was->{mountPoint}));
+        return 0 if grep { $_->has($was, $root, $point) } @{ $self->{spaces} };
     }
-    refuse('identity', 'identity-changed', "$what: no mount of its $fs->{type} is left", $what);
+    return 1;
 }
 
 # The mounts of a file system, the likeliest first: {mount, space, root}. Of an upper and its work directory those first
 # that both are below. ID-mapped mounts would change what the layer shows.
 sub mounts_of {
-    my ($self, $fs, $source, $beside) = @_;
-    my $at = $source->{location} ? $self->{mounts}{ $source->{location}{mount} // '' } : undef;
+    my ($self, $fs, $source, $beside, $what) = @_;
+    my $at    = $source->{location} ? $self->{mounts}{ $source->{location}{mount} // '' } : undef;
     my $point = $at ? to_bytes($at->{mountPoint}) : '';
     my $other = $beside && !$beside->{fd} ? $self->inner_path($beside) : undef;
     my @found;
     for my $space (@{ $self->{spaces} }) {
+        my (@here, %devices);
         for my $mount (@{ $space->{table} }) {
-            next if $mount->{type} ne $fs->{type} || grep { $_ eq 'idmapped' } @{ $mount->{attributes} };
-            next if $self->{same_boot} && $mount->{device} ne $fs->{device};
-            my $root = $self->root_of($space, $mount) // next;
-            my $known = $self->{same_boot} || defined $fs->{uuid};
-            next unless $known && ($self->{same_boot} || $fs->{uuid} eq ($self->uuid_of($mount, $root) // ''));
+            next if $mount->{type} ne $fs->{type};
+            next if $self->{same_boot} ? $mount->{device} ne $fs->{device}
+                : !defined $fs->{uuid} || $space->uuid_of($mount) ne $fs->{uuid};
+            $devices{ $mount->{device} } = 1;
+            my $root = $space->root_of($mount) // next;
+            next if grep { $_ eq 'idmapped' } @{ $mount->{attributes} };
             my $rank = 0;
-            $rank -= 8 if $beside && $beside->{fd} && $beside->{mount}{id} == $mount->{id};
+            $rank -= 8 if $beside && $beside->{fd} && $beside->{mount} == $mount;
             $rank -= 4 if defined $other && defined below($mount->{root}, $other);
             $rank -= 2 if $beside && $mount->{attributes}[0] eq 'rw';
             $rank -= 1 if $mount->{point} eq $point;
-            push @found, { mount => $mount, space => $space, root => $root, rank => $rank };
+            push @here, { mount => $mount, space => $space, root => $root, rank => $rank, with => $other,
+                detached => $beside && $beside->{fd} && $beside->{detached} && $beside->{mount} == $mount };
         }
+        refuse('identity', 'identity-ambiguous', "$what: several file systems bear its UUID", $what)    # OVSI-ID-012
+            if keys %devices > 1 && !$self->{same_boot};
+        push @found, sort { $a->{rank} <=> $b->{rank} } @here;
     }
-    return sort { $a->{rank} <=> $b->{rank} } @found;
+    return @found if @found || $self->{same_boot} || !$at;
+    return map { $self->mounted_at($_, $point, $fs->{type}) // () } @{ $self->{spaces} };    # section 7.3
 }
 
-# The root of a mount, where a path leads to it.
-sub root_of {
-    my ($self, $space, $mount) = @_;
-    my $key = "$space $mount->{id}";
-    return $self->{roots}{$key} if exists $self->{roots}{$key};
-    my $fd = OVSI::Kernel::open_in_root($space->{root}, $mount->{point});
-    if (defined $fd) {
-        my $stat = OVSI::Kernel::statx($fd);
-        if (!$stat || $stat->{mount} != $mount->{id}) { OVSI::Kernel::close_fd($fd); undef $fd }
-    }
-    return $self->{roots}{$key} = $fd;
+# The topmost mount at a mount point, if it is of a type.
+sub mounted_at {
+    my ($self, $space, $point, $type) = @_;
+    my $root  = OVSI::Kernel::open_in_root($space->{root}, $point) // return;
+    my $mount = $space->mount_at($root) // return;
+    return if $mount->{point} ne $point || $mount->{type} ne $type;
+    return { mount => $mount, space => $space, root => $root };
 }
 
-sub uuid_of {
-    my ($self, $mount, $root) = @_;
-    return $self->{uuids}{ $mount->{device} } //= do {
-        my $readable = OVSI::Kernel::readable($root) // return;
-        my $uuid = OVSI::Kernel::uuid($readable, $mount->{type});
-        OVSI::Kernel::close_fd($readable);
-        $uuid // '';
-    };
-}
-
+# Hidden below another mount it is reached in a clone of its mount alone, which has nothing on top (annex A.6). Upper and
+# work have to come from one mount, so both are if one is: `with` is the path of the other.
 sub by_path {
     my ($self, $at, $path) = @_;
     my $rest = defined $path ? below($at->{mount}{root}, $path) : undef;
     return unless defined $rest;
-    my $fd = OVSI::Kernel::open_below($at->{root}, $rest);
-    return $fd if defined $fd;
-    # Hidden below another mount: a clone of this mount alone has nothing on top (OVSI-REST-006).
-    my $clone = OVSI::Kernel::clone_tree($at->{root}) // return;
-    $fd = OVSI::Kernel::open_below($clone, $rest);
-    if (defined $fd) { push @{ $self->{kept} }, $clone }    # closed, the clone would be unmounted
-    else             { OVSI::Kernel::close_fd($clone) }
-    return $fd;
+    my $with = defined $at->{with} ? below($at->{mount}{root}, $at->{with}) : undef;
+    my $hidden = $at->{detached} || defined $with && !can_open($at->{root}, $with);
+    my $fd = $hidden ? undef : OVSI::Kernel::open_below($at->{root}, $rest);
+    return { %$at, fd => $fd, rest => $rest } if defined $fd;
+    my $clone = $self->clone_of($at) // return;
+    $fd = OVSI::Kernel::open_below($clone, $rest) // return;
+    return { %$at, fd => $fd, rest => $rest, detached => 1 };
+}
+
+sub can_open {
+    my $fd = OVSI::Kernel::open_below(@_) // return 0;
+    OVSI::Kernel::close_fd($fd);
+    return 1;
+}
+
+# A clone of one mount, kept: closed, it would be unmounted.
+sub clone_of {
+    my ($self, $at, $idmap) = @_;
+    my $key = join ' ', $at->{space}, $at->{mount}{id}, $idmap ? encode_json($idmap) : ();
+    return $self->{clones}{$key} if exists $self->{clones}{$key};
+    my $clone = $at->{space}->run(sub { OVSI::Kernel::clone_tree($at->{root}) });
+    if (defined $clone && $idmap) {
+        my @maps = map { join '', map { join(' ', map { $$_ } @$_{qw(inside outside count)}) . "\n" } @{ $idmap->{$_} } }
+            qw(uidMap gidMap);
+        my $user = OVSI::Kernel::user_namespace(@maps);
+        undef $clone unless defined $user && defined OVSI::Kernel::set_attributes($clone, 0x100000, 0, 0, $user);
+        OVSI::Kernel::close_fd($user);
+    }
+    return $self->{clones}{$key} = $clone;
 }
 
 # A directory that was renamed keeps its handle. It is below this mount where going its path leads to it again.
 sub by_handle {
     my ($self, $at, $source) = @_;
+    return if $at->{detached};
     my $handle = $source->{identity}{handle} or return;
     my $anchor = OVSI::Kernel::readable($at->{root}) // return;
     my $fd = OVSI::Kernel::open_by_handle($anchor, ${ $handle->{type} }, $handle->{bytes});
     OVSI::Kernel::close_fd($anchor);
     return unless defined $fd;
-    my ($root, $path) = map { readlink "/proc/self/fd/$_" } $at->{root}, $fd;
+    my $rest = rest($at->{root}, $fd);
     OVSI::Kernel::close_fd($fd);
-    my $rest = below($root, $path) // return;
-    return OVSI::Kernel::open_below($at->{root}, $rest);
+    return unless defined $rest;
+    $fd = OVSI::Kernel::open_below($at->{root}, $rest) // return;
+    return { %$at, fd => $fd, rest => $rest };
 }
+
+# The path from one descriptor to another below it.
+sub rest { my ($root, $path) = map { readlink("/proc/self/fd/$_") // return } @_; return below($root, $path) }
 
 # OVSI-REST-004: below the mount point that the candidate's mount has in the image, where that file system is mounted.
 sub candidate {
-    my ($self, $source, $candidate, $what) = @_;
-    my $was = $self->{mounts}{ $candidate->{mount} // '' }
-        // missing($what, 'its candidate is held by a process; this program follows none');
+    my ($self, $source, $what) = @_;
+    my $candidate = $source->{candidate} // refuse('unproved', 'no-candidate', "$what has no candidate", $what);
+    return $self->held($source, $candidate, $what) if $candidate->{process};
+    my $was  = $self->{mounts}{ $candidate->{mount} };
     my $fs   = $self->{filesystems}{ $was->{filesystem} };
-    my $path = join_path(to_bytes($was->{root}), to_bytes($candidate->{path}));
+    my $path = $self->path_of_place($candidate) // missing($what, 'the mount of its candidate has no root any more');
     my ($found, $map) = (undef, $self->mapped($fs->{id}, $path));
     if ($map) { $found = $self->through_map($map, $path, $what) }
     else {
-        my $other = '';
-        for my $space (@{ $self->{spaces} }) {
-            my $root = OVSI::Kernel::open_in_root($space->{root}, to_bytes($was->{mountPoint})) // next;
-            my $mount = mount_at($space, $root) // next;
-            next if $mount->{point} ne to_bytes($was->{mountPoint});
-            next if $mount->{type} ne $fs->{type} || $self->{same_boot} && $mount->{device} ne $fs->{device};
-            next if !$self->{same_boot} && !$self->same_filesystem($fs, $mount, $root, $what);
-            my $rest = below($mount->{root}, $path) // next;
-            my $fd = OVSI::Kernel::open_below($root, $rest) // next;
-            $found = { fd => $fd, mount => $mount, space => $space };
-            last;
+        for my $at (map { $self->mounted_at($_, to_bytes($was->{mountPoint}), $fs->{type}) // () } @{ $self->{spaces} }) {
+            next if $self->{same_boot} ? $at->{mount}{device} ne $fs->{device}
+                : defined $fs->{uuid} && $fs->{uuid} ne $at->{space}->uuid_of($at->{mount});
+            $found = $self->by_path($at, $path) and last;
         }
         missing($what, 'its candidate is not there') unless $found;
     }
-    my $identity = $source->{identity};
-    $self->confirm($source, $self->{filesystems}{ $identity->{filesystem} }, $found, $what, $map) if $identity;
-    $self->accept('unproved', $what, 'the candidate ' . $path . ' was used' . ($map ? " below $map->{dir}" : ''));
-    return $self->taken($found, $what);
+    return $self->chosen($source, $found, $what, $map, $map ? "$path below $map->{dir}" : $path);
 }
 
-# On another boot a file system is told by its UUID; one without can be taken only where that was accepted.
-sub same_filesystem {
-    my ($self, $fs, $mount, $root, $what) = @_;
-    return $fs->{uuid} eq ($self->uuid_of($mount, $root) // '') if defined $fs->{uuid};
-    refuse('identity', 'identity-changed', "$what: nothing tells its file system on another boot", $what)
-        unless $self->{accept}{'changed-identity'};
-    $self->accept('changed-identity', $what, 'its file system was told by its mount point alone');
-    return 1;
+# A candidate that a process holds, on the boot of the image only.
+sub held {
+    my ($self, $source, $candidate, $what) = @_;
+    my $process = $candidate->{process};
+    my $pid = ${ $process->{pid} };
+    open my $in, '<', "/proc/$pid/stat" or missing($what, "there is no process $pid");
+    my @stat = split / /, (<$in> // '') =~ s/.*\) //sr;    # from field 3 on
+    missing($what, "process $pid is another one") if !$self->{same_boot} || ($stat[19] // '') ne $process->{startTime};
+    my $base = OVSI::Kernel::openat2(OVSI::Kernel::AT_FDCWD, "/proc/$pid/$process->{through}", OVSI::Kernel::O_PATH, 0)
+        // missing($what, "process $pid holds no such thing: $!");
+    my $fd = OVSI::Kernel::open_below($base, to_bytes($candidate->{path})) // missing($what, 'it is not there');
+    for my $space (@{ $self->{spaces} }) {
+        my $mount = $space->mount_at($fd) // next;
+        return $self->chosen($source, { fd => $fd, mount => $mount, space => $space }, $what, 0, "held by process $pid");
+    }
+    missing($what, 'its candidate is on a mount that is attached nowhere');
+}
+
+sub chosen {
+    my ($self, $source, $found, $what, $map, $text) = @_;
+    my $identity = $source->{identity};
+    $self->confirm($source, $self->{filesystems}{ $identity->{filesystem} }, $found, $what, $map) if $identity;
+    $self->accept('unproved', $what, "the candidate was used: $text");
+    return $found;
+}
+
+# The kernel takes layers of the mount namespace in which it builds, and clones. A layer of another namespace, or with an
+# ID mapping (OVSI-REST-034), is reached through a clone of its mount: one for all, since upper and work share one.
+sub settle {
+    my ($self, $found, $what) = @_;
+    my ($space, $mount, $idmap) = @$found{qw(space mount idmap)};
+    return $found if !$idmap && ($found->{detached} || $space == $self->{spaces}[0]);
+    my $root = $found->{root} // $space->root_of($mount) // missing($what, 'its mount is hidden');
+    my $rest = $found->{rest} // rest($root, $found->{fd}) // missing($what, 'it was moved');
+    my $clone = $self->clone_of({ space => $space, mount => $mount, root => $root }, $idmap)
+        // refuse_errno($! + 0, 'its mount can not be cloned' . ($idmap ? ' and its IDs mapped' : ''), $what);
+    my $same = OVSI::Kernel::open_below($clone, $rest) // missing($what, 'it was moved');
+    my ($is, $was) = map {    # looked up again, so compared again
+        my $handle = OVSI::Kernel::handle($_) // { bytes => '' };
+        (OVSI::Kernel::statx($_) // missing($what, $!))->{inode} . " $handle->{bytes}";
+    } $same, $found->{fd};
+    missing($what, 'it was moved') if $is ne $was;
+    return { %$found, fd => $same };
 }
 
 1;
