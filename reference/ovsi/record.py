@@ -8,7 +8,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers take this name as true; `typing` itself stays unimported
 if TYPE_CHECKING:
-    from typing import Any, Self, dataclass_transform
+    from typing import Any, Self, TypeVar, dataclass_transform
+
+    _Made = TypeVar("_Made", bound="Record")
 else:
 
     def dataclass_transform(**_options: object):
@@ -66,3 +68,16 @@ class Record:
     def replace(self, **changes: Any) -> Self:
         """The same record with some fields changed."""
         return type(self)(**(self.__dict__ | changes))
+
+
+_new, _set = object.__new__, object.__setattr__
+
+
+def unchecked(kind: type[_Made], fields: dict[str, Any]) -> _Made:
+    """A record that takes `fields`, which must be all of its own, without its constructor's checks.
+
+    For those of which a dump makes thousands: it takes a third of the time.
+    """
+    made = _new(kind)
+    _set(made, "__dict__", fields)
+    return made

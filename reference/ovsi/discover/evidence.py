@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from ..record import Record
+from ..record import Record, unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
-
     from ..linux.handles import FileHandle
     from ..linux.mountinfo import Mount
-
-    _Made = TypeVar("_Made", bound=Record)
 
 INTROSPECTION = "introspection"
 FILE_IDENTIFIER = "file-identifier"
@@ -20,16 +16,6 @@ WITNESS = "witness"
 OPTION_STRING = "option-string"
 RUNGS = (INTROSPECTION, FILE_IDENTIFIER, OPENING, WITNESS, OPTION_STRING)
 """The ladder, strongest first."""
-
-
-_new, _set = object.__new__, object.__setattr__
-
-
-def unchecked(kind: type[_Made], fields: dict[str, Any]) -> _Made:
-    """A record that takes `fields`, all of its own, without the constructor's checks: a dump makes thousands."""
-    made = _new(kind)
-    _set(made, "__dict__", fields)
-    return made
 
 
 class Slot(Record):

@@ -6,7 +6,7 @@ import struct
 
 from ..identity import TABLE, stability_of
 from ..linux.handles import FileHandle
-from .evidence import unchecked
+from ..record import unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .evidence import INTROSPECTION, IdMaps, Slot, Verdict, unchecked
+from ..record import unchecked
+from .evidence import INTROSPECTION, IdMaps, Slot, Verdict
 from .filesystems import shortcoming
 from .introspection import directory_of
 from .options import split_layers, without_backslashes

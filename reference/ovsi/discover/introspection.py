@@ -9,7 +9,8 @@ from __future__ import annotations
 from ..introspect.errors import Inconsistent, IntrospectionUnavailable, KernelReadError
 from ..linux.namespaces import open_namespace
 from ..linux.syscall import closing
-from .evidence import Directory, unchecked
+from ..record import unchecked
+from .evidence import Directory
 from .filesystems import WITHOUT_GENERATION
 
 TYPE_CHECKING = False

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..record import Record
-from .evidence import INTROSPECTION, RUNGS, Findings, Slot, unchecked
+from ..record import Record, unchecked
+from .evidence import INTROSPECTION, RUNGS, Findings, Slot
 from .held import HeldSources
 from .introspection import Kernel
 from .options import ShownOptions, parse_shown

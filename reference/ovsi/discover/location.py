@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 
 from ..linux.handles import HandleReader
-from ..record import Record
-from .evidence import Directory, Spot, unchecked
+from ..record import Record, unchecked
+from .evidence import Directory, Spot
 from .filesystems import WITH_HANDLES, make_handle
 
 TYPE_CHECKING = False

@@ -7,8 +7,8 @@ import os
 
 from ..linux.handles import name_to_handle_at
 from ..linux.syscall import AT_EMPTY_PATH
-from ..record import Record
-from .evidence import Directory, unchecked
+from ..record import Record, unchecked
+from .evidence import Directory
 from .filesystems import WITHOUT_GENERATION, decode_handle
 
 TYPE_CHECKING = False

@@ -8,8 +8,7 @@ by it, so options are split first. Below it lies overlay's own, a backslash befo
 from __future__ import annotations
 
 from ..linux.mountinfo import split_options, unescape
-from ..record import Record
-from .evidence import unchecked
+from ..record import Record, unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

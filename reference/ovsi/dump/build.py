@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ..discover.evidence import unchecked
 from ..discover.filesystems import WITHOUT_GENERATION
 from ..discover.options import effective
 from ..errors import text
 from ..image import model
-from ..record import Record
+from ..record import Record, unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 
-from ..discover.evidence import Directory, Spot, unchecked
+from ..discover.evidence import Directory, Spot
 from ..errors import text
 from ..identity import stability_of
 from ..image import model
 from ..linux.files import file_system_uuid, mount_id_of_fd
 from ..linux.statmount import unique_ids
+from ..record import unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -43,6 +43,7 @@ class _Hooks:
 
     def __init__(self) -> None:
         self.memo = {}
+        self.parse_int: Callable[[str], int] = int  # which the scanner calls without coming here
         self.fractions = False
         self.repeated = False
 
@@ -60,7 +61,7 @@ class _Hooks:
         self.fractions = True
         return Fraction(digits)
 
-    def parse_int(self, digits: str) -> int:
+    def parse_any_int(self, digits: str) -> int:
         if len(digits) <= _LONGEST_INTEGER:
             return int(digits)
         return -_HUGE if digits[0] == "-" else _HUGE
@@ -118,6 +119,9 @@ def _scan(text: str, hooks: _Hooks) -> object:
     except RecursionError:
         raise Fault("too-large", f"is nested more than {MAX_DEPTH} levels deep") from None
     except ValueError as error:
+        if hooks.parse_int is int and not hasattr(error, "pos"):  # it refused to read thousands of digits
+            hooks.parse_int = hooks.parse_any_int
+            return _scan(text, hooks)
         raise Fault("not-json", _place(text, getattr(error, "msg", str(error)), getattr(error, "pos", 0))) from None
     except SystemError:
         if "json.decoder" in sys.modules:

@@ -7,7 +7,7 @@ requires, each property (`kinds`, by the model's own list), each record (`rules`
 from __future__ import annotations
 
 from ..errors import Refusal
-from . import model, rules
+from . import model, rules, usual
 from .fault import Fault, pointer, shown
 from .kinds import KINDS, version
 from .parse import parse
@@ -80,13 +80,14 @@ def _refuse_unknown(root: dict[str, Any]) -> None:
 
 
 def _requiring(root: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """The objects that may have `requires`, with the way to each, from the outside in."""
+    """The objects that require something, or may, with the way to each, from the outside in."""
     yield (), root
     for index, overlay in _objects(root.get("overlays")):
         at = ("overlays", index)
         yield at, overlay
         for number, layer in _objects(overlay.get("layers")):
-            yield (*at, "layers", number), layer
+            if "requires" in layer or layer.get("role") not in ROLES:
+                yield (*at, "layers", number), layer
         if isinstance(overlay.get("work"), dict):
             yield (*at, "work"), overlay["work"]
 
@@ -119,8 +120,11 @@ def _record(record: type[model.Entry]) -> Reader:
     required = {name for name, *_, needed, _nullable, _absent in properties(record) if needed}
     has_missing = "missing" in record._fields
     check = rules.OF_RECORDS.get(record)
+    may_be_usual = record is model.Layer
 
     def read(value: object) -> model.Entry:
+        if may_be_usual and (layer := usual.layer(value)):
+            return layer
         if not isinstance(value, dict):
             raise Fault("not-by-schema", f"is {shown(value)}, not an object")
         if not required <= value.keys():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..record import unchecked
 from . import layout as shapes
 from .errors import Inconsistent
-from .facts import DirectoryFacts, known_record
+from .facts import DirectoryFacts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Directories:
                 "deleted": unhashed or not links or flags & _S_DEAD != 0,
                 "dentry": dentry,
             }
-            found[dentry] = known_record(DirectoryFacts, fields)
+            found[dentry] = unchecked(DirectoryFacts, fields)
         return found
 
     def _subvolumes(self, inodes: set[int]) -> dict[int, int]:

@@ -5,23 +5,6 @@ from __future__ import annotations
 from ..linux.namespaces import IdRange
 from ..record import Record
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, TypeVar
-
-    Known = TypeVar("Known", bound=Record)
-
-
-_new, _set = object.__new__, object.__setattr__
-
-
-def known_record(kind: type[Known], fields: dict[str, Any]) -> Known:
-    """A record of these fields, which are all that it has, without its constructor's checks: there are thousands."""
-    record = _new(kind)
-    _set(record, "__dict__", fields)
-    return record
-
-
 UPPER, LOWER, DATA = "upper", "lower", "data"
 """The roles of a layer."""
 

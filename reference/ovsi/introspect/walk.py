@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..record import unchecked
 from . import layout as shapes
 from .directories import Directories, device
 from .errors import Inconsistent
-from .facts import DATA, LOWER, UPPER, LayerFacts, OverlayFacts, known_record
+from .facts import DATA, LOWER, UPPER, LayerFacts, OverlayFacts
 from .options import Options
 from .owners import Owners
 
@@ -171,7 +172,7 @@ class _Overlays:
                 "mount_flags": mount.flags,
                 "declared": names[index],
             }
-            found.append(known_record(LayerFacts, fields))
+            found.append(unchecked(LayerFacts, fields))
         return OverlayFacts(
             superblock=address,
             device=device(superblock.device),

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ovsi.errors import Refusal
-from ovsi.image import read
+from ovsi.image import model, read, usual, write
 
 from conformance.harness.imagecheck import read as judge
 
-from .examples import FILES, GENERATED, REPOSITORY, VECTORS, made, vector
+from .examples import FILES, GENERATED, REPOSITORY, VECTORS, made, stack, vector
 
 REGISTRIES = json.loads((REPOSITORY / "schemas" / "registries.json").read_text())
 CATEGORY: dict[str, str] = {
@@ -190,3 +190,53 @@ def test_the_same_verdicts_in_a_process_that_has_not_imported_json() -> None:
     words = [sys.executable, "-S", "-c", WITHOUT_JSON]
     run = subprocess.run(words, input=lines, text=True, capture_output=True, env=environment, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def outcome(data: bytes) -> model.Image | tuple[str, str, str]:
+    try:
+        return read.decode(data)
+    except Refusal as refusal:
+        return refusal.code, refusal.message, str(refusal.subject)
+
+
+def usual_document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(write.encode(stack(1, 3)))
+    for layer in document["overlays"][0]["layers"]:
+        layer["identity"]["handle"]["madeBy"] = "kernel"
+    return document
+
+
+def variants() -> list[tuple[str, dict[str, Any]]]:
+    """A document of usual layers with one thing otherwise: each property of a layer gone, or of another value."""
+    found = [("as it is", usual_document())]
+    values: tuple[Any, ...] = (None, True, -1, 2**64, "", "none", "a\0b", "/", "/a/../b", "upper", "covered", "x-new")
+    values += ("0A", [], {"base64": "/w=="})
+    for inner in ((), ("identity",), ("identity", "handle"), ("location",)):
+        names = [*_at(usual_document(), inner), "x-other", "missing", "process", "subvolume"]
+        for name in names:
+            for value in (*values, ...):
+                document = usual_document()
+                part = _at(document, inner)
+                if value is ...:
+                    part.pop(name, None)
+                else:
+                    part[name] = value
+                found.append((f"{'/'.join((*inner, name))}: {value!r}", document))
+    return found
+
+
+def _at(document: dict[str, Any], inner: tuple[str, ...]) -> dict[str, Any]:
+    part: dict[str, Any] = document["overlays"][0]["layers"][1]
+    for name in inner:
+        part = part[name]
+    return part
+
+
+def test_the_quick_way_of_usual_layers_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    documents = [(entry["file"], vector(entry["file"])) for entry in FILES]
+    documents += [(name, json.dumps(document).encode()) for name, document in variants()]
+    quick = [outcome(data) for _name, data in documents]
+    assert all(map(usual.layer, usual_document()["overlays"][0]["layers"]))
+    monkeypatch.setattr(usual, "layer", lambda _value: None)
+    for (name, data), found in zip(documents, quick, strict=True):
+        assert found == outcome(data), name

@@ -1,0 +1,71 @@
+"""What an image has most of, and in the form that nearly all have: a proved layer with its place. Read by hand.
+
+A restore of 500 layers reads 2,000 such objects; the general way (`read`) takes five times as long. A test holds the
+two equal.
+"""
+
+from __future__ import annotations
+
+from _operator import itemgetter
+
+from ..record import unchecked
+from . import model, rules
+from .fault import Fault
+from .kinds import KINDS, hexadecimal, path, raw, u64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_LAYER = ("role", "declared", "identity", "path", "state", "assurance", "method", "location")
+_IDENTITY = ("filesystem", "inode", "generation", "handle")
+_HANDLE = ("type", "bytes", "madeBy")
+_PLACE = ("mount", "path")
+_in_layer, _in_identity, _in_handle, _in_place = (itemgetter(*names) for names in (_LAYER, _IDENTITY, _HANDLE, _PLACE))
+
+_WORDS = tuple(KINDS[kind] for kind in ("Role", "StateWord", "StateWord", "Word", "Id", "MadeBy", "Id"))
+_u32, _handle_type = KINDS["U32"], KINDS["HandleType"]
+_good: set[tuple[object, ...]] = set()  # words that were found together before
+
+
+def layer(value: Any) -> model.Layer | None:
+    """The layer that an object of the document is; None where it is not in that form, or has a fault."""
+    try:
+        role, declared, identity, inside, state, assurance, method, place = _in_layer(value)
+        filesystem, inode, generation, handle = _in_identity(identity)
+        kind, digits, made_by = _in_handle(handle)
+        mount, below = _in_place(place)
+        if (len(value), len(identity), len(handle), len(place)) != _SIZES:
+            return None
+        words = (role, state, assurance, method, filesystem, made_by, mount)
+        if words not in _good and not _are_good(words):
+            return None
+        made = unchecked(model.Handle, {"type": _handle_type(kind), "bytes": hexadecimal(digits), "made_by": made_by})
+        identified = {"filesystem": filesystem, "inode": u64(inode), "generation": _u32(generation)}
+        fields = {
+            "declared": raw(declared),
+            "identity": unchecked(model.Identity, {**identified, "subvolume": None, "handle": made, "missing": ()}),
+            "path": path(inside),
+            "state": state,
+            "assurance": assurance,
+            "method": method,
+            "location": unchecked(model.Place, {"mount": mount, "process": None, "path": path(below)}),
+        }
+    except (KeyError, TypeError, Fault):
+        return None
+    return unchecked(model.Layer, {**_REST, **fields, "role": role})
+
+
+_SIZES = tuple(map(len, (_LAYER, _IDENTITY, _HANDLE, _PLACE)))
+_REST = {name: model.Layer._defaults[name] for name in ("candidate", "idmap", "reason", "requires", "missing")}
+
+
+def _are_good(words: tuple[object, ...]) -> bool:
+    """Whether each is a word of its kind, and they say: proved, and in reach. Raises Fault."""
+    for kind, word in zip(_WORDS, words, strict=True):
+        kind(word)
+    _role, state, assurance, *_ = words
+    if assurance != "proved" or state not in rules.REACHABLE:
+        return False
+    _good.add(words)
+    return True
