@@ -43,11 +43,12 @@ class _Hooks:
 
     def __init__(self) -> None:
         self.memo = {}
-        self.parse_int: Callable[[str], int] = int  # which the scanner calls without coming here
+        self.parse_int: Callable[[str], int] = int  # which the scanner knows, so that it does not come here
+        self.object_pairs_hook: Callable[[list[tuple[str, object]]], object] | None = None  # a plain dict then
         self.fractions = False
         self.repeated = False
 
-    def object_pairs_hook(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+    def watch_keys(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
         result = dict(pairs)
         if len(result) == len(pairs):
             return result
@@ -77,7 +78,9 @@ def parse(data: bytes) -> object:
     text = _decode(data)
     hooks = _Hooks()
     root = _scan(text, hooks)
-    _check_depth(root)
+    if _colons(root) != text.count(":"):  # one in a string was escaped, or a key came twice
+        hooks.object_pairs_hook = hooks.watch_keys
+        root = _scan(text, hooks)
     if hooks.repeated:
         _refuse_repeated(root)
     if "\\ud" in text or "\\uD" in text:
@@ -153,18 +156,24 @@ def _place(text: str, what: str, at: int) -> str:
     return f"is not JSON: line {line}, column {column}: {what[:1].lower()}{what[1:]}"
 
 
-def _check_depth(root: object) -> None:
-    level = [root]
-    for _depth in range(MAX_DEPTH):
-        inner: list[object] = []
-        for value in level:
-            if type(value) is list:
-                inner += value
-            elif isinstance(value, dict):
-                inner += value.values()
-        level = [value for value in inner if type(value) is list or isinstance(value, dict)]
-        if not level:
-            return
+def _colons(root: object) -> int:
+    """How many colons the text of a tree has where each key came once and no colon was escaped; fewer than it else.
+
+    Raises Fault: too-large where it is nested too deeply.
+    """
+    colons, level = 0, [root]
+    for _depth in range(MAX_DEPTH + 1):
+        colons += "".join([value for value in level if type(value) is str]).count(":")
+        objects = [value for value in level if type(value) is dict]
+        arrays = [value for value in level if type(value) is list]
+        if not objects and not arrays:
+            return colons
+        level = []
+        for one in objects:
+            level += one.values()
+        for some in arrays:
+            level += some
+        colons += sum(map(len, objects)) + "".join(map("".join, objects)).count(":")
     raise Fault("too-large", f"is nested more than {MAX_DEPTH} levels deep")
 
 

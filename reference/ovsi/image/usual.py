@@ -11,7 +11,7 @@ from _operator import itemgetter
 from ..record import unchecked
 from . import model, rules
 from .fault import Fault
-from .kinds import KINDS, hexadecimal, path, raw, u64
+from .kinds import KINDS, path, raw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,20 +40,26 @@ def layer(value: Any) -> model.Layer | None:
         words = (role, state, assurance, method, filesystem, made_by, mount)
         if words not in _good and not _are_good(words):
             return None
-        made = unchecked(model.Handle, {"type": _handle_type(kind), "bytes": hexadecimal(digits), "made_by": made_by})
-        identified = {"filesystem": filesystem, "inode": u64(inode), "generation": _u32(generation)}
+        data, number = bytes.fromhex(digits), int(inode)
+        if data.hex() != digits or not data or str(number) != inode or number >> 64:
+            return None
+        inside_path = path(inside)
+        made = unchecked(model.Handle, {"type": _handle_type(kind), "bytes": data, "made_by": made_by})
+        identified = {"filesystem": filesystem, "inode": number, "generation": _u32(generation), "subvolume": None}
+        below_path = inside_path if below == inside else path(below)
         fields = {
+            "role": role,
             "declared": raw(declared),
-            "identity": unchecked(model.Identity, {**identified, "subvolume": None, "handle": made, "missing": ()}),
-            "path": path(inside),
+            "identity": unchecked(model.Identity, {**identified, "handle": made, "missing": ()}),
+            "path": inside_path,
             "state": state,
             "assurance": assurance,
             "method": method,
-            "location": unchecked(model.Place, {"mount": mount, "process": None, "path": path(below)}),
+            "location": unchecked(model.Place, {"mount": mount, "process": None, "path": below_path}),
         }
-    except (KeyError, TypeError, Fault):
+    except (KeyError, TypeError, ValueError, Fault):
         return None
-    return unchecked(model.Layer, {**_REST, **fields, "role": role})
+    return unchecked(model.Layer, {**fields, **_REST})
 
 
 _SIZES = tuple(map(len, (_LAYER, _IDENTITY, _HANDLE, _PLACE)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import Refusal
 from ..identity import by_device_alone
 from ..image.model import by_id, sources
+from ..record import unchecked
 from .options import planned, planned_security
 from .paths import below, joined
 from .records import (
@@ -197,24 +198,24 @@ def _mount_plan(
 def _source_plan(overlay: Overlay, name: str, source: Source, tables: _Tables) -> SourcePlan:
     subject = f"{overlay.id}/{name}"
     proved = source.assurance == "proved"
-    idmap_known = name == "work" or all(field != "idmap" for field, _why in source.missing)
+    idmap_known = not source.missing or name == "work" or all(field != "idmap" for field, _why in source.missing)
     if not proved or not idmap_known:
         _allow_unproved(source, subject, tables.request.accept, proved)
     place = source.location if proved else source.candidate
     filesystem = _filesystem_of(source, place, tables)
-    role = name.partition("/")[0]
-    return SourcePlan(
-        name=name,
-        role=role,  # type: ignore[arg-type]  # `sources` gives no other
-        ways=tuple(_ways(source, place, filesystem, tables)),
-        identity=source.identity,
-        filesystem=filesystem,
-        proved=proved,
-        state=source.state,
-        reason=source.reason or "",
-        idmap=source.idmap,
-        idmap_known=idmap_known,
-    )
+    fields = {
+        "name": name,
+        "role": name.partition("/")[0],
+        "ways": tuple(_ways(source, place, filesystem, tables)),
+        "identity": source.identity,
+        "filesystem": filesystem,
+        "proved": proved,
+        "state": source.state,
+        "reason": source.reason or "",
+        "idmap": source.idmap,
+        "idmap_known": idmap_known,
+    }
+    return unchecked(SourcePlan, fields)
 
 
 def _allow_unproved(source: Source, subject: str, accept: frozenset[str], proved: bool) -> None:

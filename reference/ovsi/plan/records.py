@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..record import Record
+from ..record import Record, unchecked
 from .paths import joined
 
 TYPE_CHECKING = False
@@ -93,10 +93,8 @@ class ByMount(Record):
     namespaces: tuple[int, ...] = ()
 
     def at(self, path: bytes | None, below: bytes | None) -> ByMount:
-        """The same for another source there; a plan has hundreds, so the checks of the constructor are left out."""
-        way = object.__new__(ByMount)
-        way.__dict__.update(self.__dict__, path=path, below=below)
-        return way
+        """The same for another source there."""
+        return unchecked(ByMount, {**self.__dict__, "path": path, "below": below})
 
     def hint(self) -> bytes | None:
         """The whole path at which the image found it."""
