@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from .schemas import errors_by
 
 Json = dict[str, Any]
 MAX_BYTES, MAX_DEPTH, MAX_U64 = 64 << 20, 64, 2**64 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def raw(value: str | Json) -> bytes:
@@ -83,7 +85,7 @@ def parse(data: bytes) -> Json:
     for depth, value in _values(document, 1):
         if depth > MAX_DEPTH:
             raise ValueError("OVSI-IMG-008 nested too deeply")
-        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
             raise ValueError("OVSI-IMG-009 a lone surrogate")
         if isinstance(value, str) and "\0" in value:
             raise ValueError("OVSI-IMG-010 a NUL byte")
@@ -113,11 +115,19 @@ def _finite(word: str) -> int:
 
 
 def _values(value: object, depth: int) -> Iterator[tuple[int, object]]:
-    """Every value and key; an object's or array's depth is its own level."""
-    yield (depth if isinstance(value, dict | list) else 0), value
-    children = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for child in children:
-        yield from _values(child, depth + 1)
+    """Every value and key; an object's or array's depth is its own level, that of anything else 0."""
+    pending = [(depth, value)]
+    while pending:
+        depth, value = pending.pop()
+        if isinstance(value, dict):
+            yield depth, value
+            pending += [(depth + 1, child) for child in value.values()]
+            yield from ((0, key) for key in value)
+        elif isinstance(value, list):
+            yield depth, value
+            pending += [(depth + 1, child) for child in value]
+        else:
+            yield 0, value
 
 
 # Beyond the schema

@@ -3,6 +3,7 @@
 Declarations are plain frozen data; `builder` makes them real, the judges compare against them.
 """
 
+import functools
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -309,7 +310,7 @@ class Stack:
         """The state that a source is declared to be in."""
         return self.states.get(label, self.states.get("*", "located"))
 
-    @property
+    @functools.cached_property
     def _now(self) -> set[str]:
         """The states of all sources but those on an overlay mounted nowhere: that one can be built again."""
         found = {(self.filesystem(source.on).kind, self.state(label)) for label, _, source in self.everything()}
