@@ -1,23 +1,62 @@
-"""`ovsi-conformance`: the suite from wherever it is installed. Arguments are pytest's and the suite's own."""
+"""`ovsi-conformance`: the suite from wherever it is installed, and what is made of its reports.
 
+ovsi-conformance --impl CMD [options of the suite and of pytest] [TEST…]
+ovsi-conformance render REPORT.json [--output DIR]
+ovsi-conformance compare REPORT.json REPORT.json… [--output FILE]
+"""
+
+import argparse
 import sys
 from pathlib import Path
 
 import pytest
 
+from .harness import publish
+from .harness.edition import SHOWN
+
 SUITE = Path(__file__).resolve().parent
 
 
 def main() -> int:
-    return int(pytest.main(["-p", "no:cacheprovider", *_words(sys.argv[1:])]))
+    words = sys.argv[1:]
+    if words[:1] in (["render"], ["compare"]):
+        return _make(words)
+    if words == ["--version"]:
+        print(SHOWN)
+        return 0
+    return int(pytest.main(["-p", "no:cacheprovider", *_for_pytest(words)]))
 
 
-def _words(words: list[str]) -> list[str]:
+def _for_pytest(words: list[str]) -> list[str]:
     """What pytest is called with: ids of tests, as reports have them, are looked for in the suite."""
-    named = [word for word in words if (SUITE / word.partition("::")[0]).is_file() and word.startswith("test_")]
+    named = [word for word in words if word.startswith("test_") and (SUITE / word.partition("::")[0]).is_file()]
     others = [word for word in words if word not in named]
     chosen = named or any("::" in word or word.endswith(".py") for word in others)
     return [*([] if chosen else [str(SUITE)]), *(str(SUITE / word) for word in named), *others]
+
+
+def _make(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="ovsi-conformance", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    render = commands.add_parser("render", help="a report's page, JUnit XML and badge")
+    render.add_argument("reports", nargs=1, type=Path, metavar="REPORT.json")
+    render.add_argument("--output", type=Path, metavar="DIR", help="where to (where the report lies)")
+    compare = commands.add_parser("compare", help="one page on which implementations are columns")
+    compare.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json")
+    compare.add_argument("--output", type=Path, metavar="FILE", default=Path("compare.html"), help="(compare.html)")
+    given = parser.parse_args(words)
+    try:
+        reports = [publish.read(path) for path in given.reports]
+        if given.command == "render":
+            paths = publish.everything(reports[0], given.output or given.reports[0].parent)
+        else:
+            paths = [publish.comparison(reports, given.output)]
+    except (OSError, ValueError) as error:
+        print(f"ovsi-conformance {given.command}: {error}", file=sys.stderr)
+        return 2
+    for path in paths:
+        print(path)
+    return 0
 
 
 if __name__ == "__main__":

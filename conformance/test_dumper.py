@@ -35,9 +35,9 @@ def test_answer(case: Case, observed: Observe) -> None:
     whole = all(s["assurance"] == "proved" and s["state"] in ("located", "covered", "elsewhere") for s in sources)
     outcome = seen.first.answer.outcome
     if whole and outcome is not Outcome.DONE:
-        require([Finding("OVSI-CLI-007", "dump", "exit 0: every source is proved and can be reached", str(outcome))])
+        require([Finding("OVSI-CLI-007", "dump", "exit 0: every source is proved and can be reached", outcome.value)])
     if not whole and outcome is not Outcome.INCOMPLETE:
-        require([Finding("OVSI-CLI-008", "dump", "exit 3: a source falls short", str(outcome))])
+        require([Finding("OVSI-CLI-008", "dump", "exit 3: a source falls short", outcome.value)])
 
 
 @pytest.mark.always

@@ -16,23 +16,7 @@ from conformance.harness.implementation import Outcome, classify
 from conformance.harness.judge import refused
 from conformance.harness.schemas import errors_by
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def suite(*words: str, limit: float = 60, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "conformance",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:hypothesispytest",
-    ]
-    surroundings = {**os.environ, **environment}
-    return subprocess.run([*command, *words], cwd=ROOT, env=surroundings, capture_output=True, text=True, timeout=limit)
+from .support.run_suite import ROOT, suite
 
 
 @pytest.mark.parametrize(
@@ -83,8 +67,7 @@ def test_claims_without_substance_fail(tmp_path: Path) -> None:
 def test_soundness_is_judged_whatever_is_claimed(tmp_path: Path) -> None:
     """OVSI-CONF-004"""
     command = f"{sys.executable} -m tests.mutants.claims_little"
-    paths = os.pathsep.join((str(ROOT), str(ROOT / "reference"), os.environ.get("PYTHONPATH", "")))
-    ran = suite(f"--impl={command}", f"--report={tmp_path}", "-k", "core-renamed-inside", PYTHONPATH=paths)
+    ran = suite(f"--impl={command}", f"--report={tmp_path}", "-k", "core-renamed-inside")
     assert ran.returncode == 1
     tests = json.loads((tmp_path / "report.json").read_text())["tests"]
     verdicts = {test["id"].rpartition("::")[2].partition("[")[0]: test["verdict"] for test in tests}

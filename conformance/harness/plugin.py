@@ -240,8 +240,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("conformance")
     for line in run.summary():
         terminalreporter.write_line(line)
-    if run.save():
-        for path in publish.everything(run.directory):
+    if saved := run.save():
+        for path in (saved, *publish.everything(publish.read(saved), saved.parent)):
             terminalreporter.write_line(f"report: {path}")
     for line in keep.KEEPER.lines():
         terminalreporter.write_line(line)

@@ -82,6 +82,11 @@ def standing(report: Json) -> str:
     return str(report["closing"]["verdict"]) if report["closing"] else "unfinished"
 
 
+def many(number: int, noun: str) -> str:
+    """`1 stack`, `2 stacks`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def reservations(report: Json) -> list[str]:
     """What a reader has to know before any number: that the run was cut short, a part, empty or partial."""
     word, found = standing(report), []
@@ -93,7 +98,7 @@ def reservations(report: Json) -> list[str]:
     if report.get("part"):
         found.append(f"A part of the tests only ({', '.join(report['part'])}). Nothing may be stated of it.")
     if skipped := counts(report["tests"]).get("skipped"):
-        found.append(f"Partial: {skipped} tests were skipped, for abilities that are missing there.")
+        found.append(f"Partial: {many(skipped, 'test')} skipped, for abilities that are missing there.")
     if empty := (report["closing"] or {}).get("hollow"):
         found.append(f"Claimed, and nothing of it was executed: {', '.join(empty)}.")
     if known := [test for test in bad(report["tests"]) if "known" in test]:
