@@ -15,14 +15,14 @@ MONO, TEXT = 12, 13
 
 COLOURS = {
     "ink": ("#1c2127", "#e3e8ed"),
-    "faint": ("#57606b", "#a0abb7"),
+    "faint": ("#57606b", "#aab5c0"),
     "line": ("#b9c2cb", "#4b5663"),
     "well": ("#f4f6f8", "#1d232a"),
     "upper": ("#fde3c8", "#5a3d1c"),
     "lower": ("#d3e5f8", "#24425f"),
     "work": ("#e4e7ea", "#333b44"),
     "mark": ("#fff2b8", "#4d4214"),
-    "good": ("#1b7a43", "#6cc993"),
+    "good": ("#17693a", "#6cc993"),
     "bad": ("#b3261e", "#ff8f86"),
 }
 """Each colour on light and on dark paper."""

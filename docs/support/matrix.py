@@ -20,11 +20,11 @@ def page(requirements: list[Requirement], declared: dict[str, set[str]]) -> str:
 
 
 def sources(declared: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
-    """A page for the source of each test and mutant, named as `page` links it; the search leaves them out."""
+    """A page for the source of each test and mutant, named as `page` links it."""
     for file in sorted(set().union(*declared.values())):
         if file.endswith(".py"):
             text = (ROOT / file).read_text()
-            yield f"sources/{_flat(file)}.md", f"---\nsearch: {{exclude: true}}\n---\n# {file}\n\n{_fenced(text)}"
+            yield f"sources/{_flat(file)}.md", f"# {file}\n\n{_fenced(text)}"
 
 
 def _fenced(text: str) -> str:

@@ -106,8 +106,8 @@ def _index(entries: list[dict[str, str]]) -> Iterator[dict[str, str]]:
         address, _, place = entry["location"].partition("#")
         if not place:
             titles[address] = entry["title"]
-            continue
-        yield {**entry, "text": " ".join(entry["text"].split()), "page": titles.get(address, "")}
+        elif not address.startswith("sources/"):
+            yield {**entry, "text": " ".join(entry["text"].split()), "page": titles.get(address, "")}
     for requirement in load():
         address = chapters.address(requirement)
         page = titles.get(address.partition("#")[0], "")

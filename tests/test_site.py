@@ -1,0 +1,184 @@
+"""The built site: whole, offline, and readable on a telephone and on a wide screen, on light and on dark paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .support.chromium import Browser, Page, why_not
+from .support.requirements import load
+from .support.site import Document, broken, build, foreign, pages
+
+ROOT = Path(__file__).parents[1]
+SCREENSHOTS = ROOT / "build" / "screenshots" / "site"
+HEIGHTS = {400: 3000, 1400: 2000}
+"""Widths of windows in CSS pixels, and heights, which are those of the screenshots."""
+LOOKED_AT_ON_BOTH_PAPERS = {"index.html", "understand.html", "use.html", "spec/03-image.html", "schemas/image.html"}
+MARK = "window.searchIndex"
+
+in_browser = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="module")
+def documents(site: Path) -> dict[Path, Document]:
+    return pages(site)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+def test_no_link_is_broken(documents: dict[Path, Document]) -> None:
+    assert len(documents) > 50
+    assert broken(documents) == []
+
+
+def test_a_broken_link_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text('<a href="b.html#x"></a><a href="c.html"></a><a href="#y"></a><img src="d.png">')
+    (tmp_path / "b.html").write_text('<p id="z">')
+    assert len(broken(pages(tmp_path))) == 4
+
+
+def test_nothing_is_fetched_from_elsewhere(site: Path, documents: dict[Path, Document]) -> None:
+    assert foreign(documents) == []
+    for file in [*site.rglob("*.css"), *site.rglob("*.js")]:
+        text = file.read_text()
+        assert MARK in text or not re.search(r"https?://|@import|url\(", text), file.name
+
+
+def test_ids_are_unique_and_pictures_have_alternative_text(documents: dict[Path, Document]) -> None:
+    for path, document in documents.items():
+        assert len(document.ids) == len(set(document.ids)), path.name
+        assert document.unnamed == [], path.name
+
+
+def test_each_requirement_has_its_place(site: Path, documents: dict[Path, Document]) -> None:
+    places = {name for path, document in documents.items() if path.parent.name == "spec" for name in document.ids}
+    rows = set(documents[site / "requirements.html"].ids)
+    for requirement in load():
+        assert requirement.id in places
+        assert f"row-{requirement.id}" in rows
+
+
+def _contrast(one: str, other: str) -> float:
+    """Ratio of two colours `#rrggbb`, by WCAG 2.2."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_text_stands_out_from_its_paper(site: Path, dark: bool) -> None:
+    sheet = "".join((site / "css" / name).read_text() for name in ("site.css", "pictures.css"))
+    found = re.findall(r"--([\w-]+):\s*light-dark\((#\w{6}),\s*(#\w{6})\)", sheet)
+    colours = {name: values[dark] for name, *values in found}
+    for ink in ("ink", "faint", "link", "good", "bad", "warn"):
+        for paper in ("paper", "well"):
+            assert _contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+    for ink, papers in {
+        "p-ink": ("p-upper", "p-lower", "p-work", "p-well", "p-mark"),
+        "p-faint": ("p-well", "p-lower", "p-mark"),
+        "p-good": ("p-well", "p-lower"),
+        "p-bad": ("p-well",),
+    }.items():
+        for paper in papers:
+            assert _contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+
+
+# In a browser
+
+
+def _names(site: Path) -> list[str]:
+    found = (str(path.relative_to(site)) for path in site.rglob("*.html"))
+    return sorted(name for name in found if not name.startswith("sources/"))
+
+
+@in_browser
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", HEIGHTS)
+def test_every_page_is_readable(browser: Browser, site: Path, width: int, dark: bool) -> None:
+    """Layout does not depend on the paper: wide pages are looked at on light, narrow ones on dark, some on both."""
+    page = browser.open((site / "index.html").as_uri(), width=width, dark=dark)
+    for name in _names(site) if dark == (width == 400) else LOOKED_AT_ON_BOTH_PAPERS:
+        page.show((site / name).as_uri(), width, HEIGHTS[width], dark)
+        assert page.complaints == [], name
+        assert page.foreign() == [], name
+        assert page.overflow() == [], name
+        paper = "dark" if dark else "light"
+        picture = f"{name.removesuffix('.html').replace('/', '-')}-{width}-{paper}.png"
+        page.screenshot(SCREENSHOTS / picture, whole=False)
+
+
+@in_browser
+def test_keyboard_reaches_all(browser: Browser, site: Path) -> None:
+    page = browser.open((site / "understand.html").as_uri(), width=1400)
+    assert page.unreachable() == []
+    assert page.tab_stops(1) == ["a To the text"]
+
+
+def _search(page: Page, words: str) -> list[str]:
+    """Titles of what is found, typed as a reader does."""
+    page.press("/")
+    page.evaluate("document.getElementById('query').value = ''")
+    for letter in words:
+        page.press(letter)
+    found: list[str] = page.evaluate("""new Promise(resolve => {
+        const read = () => {
+            const rows = [...document.querySelectorAll('#found li')].map(e => e.innerText.split('\\n')[0]);
+            window.searchIndex && rows.length ? resolve(rows) : setTimeout(read, 20);
+        };
+        read();
+    })""")
+    return found
+
+
+@in_browser
+def test_search_leads_to_a_requirement(browser: Browser, site: Path) -> None:
+    page = browser.open((site / "spec" / "index.html").as_uri())
+    assert _search(page, "ovsi-dump-012")[0].startswith("OVSI-DUMP-012")
+    page.press("Enter")
+    page.evaluate("new Promise(done => { const see = () => location.hash ? done(1) : setTimeout(see, 20); see(); })")
+    assert page.evaluate("location.href").endswith("spec/06-dumper.html#OVSI-DUMP-012")
+    assert page.evaluate("document.querySelector(':target').getBoundingClientRect().top >= 40")
+
+
+@in_browser
+def test_search_by_words_and_by_nothing(browser: Browser, site: Path) -> None:
+    page = browser.open((site / "index.html").as_uri(), width=400)
+    assert any("nspawn" in title or "systemd" in title for title in _search(page, "nspawn"))
+    page.press("Escape")
+    assert page.evaluate("document.getElementById('found').hidden")
+    assert _search(page, "qwertz") == ["Nothing found"]
+    assert page.overflow() == []
+    assert page.complaints == []
+
+
+@in_browser
+def test_buttons(browser: Browser, site: Path) -> None:
+    page = browser.open((site / "index.html").as_uri(), width=400, dark=False)
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(paper)
+    page.evaluate("document.getElementById('theme').click()")
+    dark = page.evaluate(paper)
+    assert dark != light
+    page.show((site / "use.html").as_uri(), width=400)
+    assert page.evaluate(paper) == dark, "the choice is kept from page to page"
+    assert page.evaluate("document.getElementById('pages').checkVisibility()") is False
+    page.evaluate("document.getElementById('menu').click()")
+    assert page.evaluate("document.getElementById('pages').checkVisibility()") is True
+    assert page.overflow() == []
