@@ -79,7 +79,7 @@ class Hints:
         return list(answers.values()) or ([absolute] if absolute else [])
 
     def _absolute(self, name: bytes) -> Candidate | None:
-        return self.at(name, "its name is absolute") if name.startswith(b"/") else None
+        return self.at(name, "its absolute name") if name.startswith(b"/") else None
 
     def _all_below(self, base: bytes, slots: list[Slot]) -> dict[str, Candidate] | None:
         found: dict[str, Candidate] = {}

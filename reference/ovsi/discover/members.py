@@ -93,7 +93,7 @@ class Members:
             return {}, against
         members = {place: self.found[index] for index, place in found.items()}
         if len(found) < len(self.found):
-            return members, f"{len(self.found)} directories are lower layers, but their order does not show"
+            return members, f"lower layers are shown, {len(self.found)} of {count}, but not their order"
         return members, "nothing that it alone holds shows through the overlay" if len(found) < count else ""
 
     def _contradiction(self, merged: Merged) -> str | None:

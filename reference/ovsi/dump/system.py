@@ -71,16 +71,18 @@ def overlays_of_system(*, without: frozenset[str] = frozenset()) -> System:
 
     Raises Refusal: no-overlay, permission-denied where there may be some out of sight.
     """
-    for _ in range(TRIES):
+    system = None
+    for left in reversed(range(TRIES)):
         vantage = Vantage(None)
         try:
-            system = _look(vantage, without)
-            if not _changed(vantage, system):
+            system = _look(vantage, without, last=left == 0) or system
+            if system is not None and system.consistent and not _changed(vantage, system):
                 break
         finally:
             vantage.close()
     else:  # elsewhere on a busy system something always does
-        system = system.replace(complete=False, consistent=False)
+        system = system and system.replace(complete=False, consistent=False)
+    assert system is not None, "the last look gives one"
     if not system.found and system.hidden:
         what = f"no overlay in sight, and {system.hidden} processes may not be looked into"
         raise Refusal("permission-denied", what, "this system")
@@ -89,17 +91,23 @@ def overlays_of_system(*, without: frozenset[str] = frozenset()) -> System:
     return system
 
 
-def _look(vantage: Vantage, without: frozenset[str]) -> System:
+def _look(vantage: Vantage, without: frozenset[str], *, last: bool) -> System | None:
+    """None where overlays came or went meanwhile; the last time what is there is described all the same."""
     locator, parameters = Locator(vantage), module_defaults()
     kernel = WholeKernel(vantage, wanted=INTROSPECTION not in without)
     ladder = Ladder(vantage, locator, without, parameters, kernel)
     try:
         seats = _seats(vantage)
         held = kernel.devices()
+        changing = kernel.changing
         if kernel.unavailable is None:
-            here = vantage.here.table
-            devices = dict.fromkeys((*seats, *held))
-            tables = Tables(vantage, ladder)
+            missed = seats.keys() - held
+            changing = changing or bool(missed)
+            if changing and not last:
+                return None
+            known = {*held, *(missed & _mounted_now(vantage) if missed else ())}
+            devices = [device for device in dict.fromkeys((*seats, *held)) if device in known]
+            here, tables = vantage.here.table, Tables(vantage, ladder)
             accounts = ladder.accounts({device: sorted(here.by_device(device), key=_by_id) for device in devices})
             builder = Builder(tables, locator, parameters)
             overlays = [builder.overlay(account, f"o{number}") for number, account in enumerate(accounts)]
@@ -108,9 +116,21 @@ def _look(vantage: Vantage, without: frozenset[str]) -> System:
         else:
             images, complete = _by_namespaces(vantage, without, set(seats))
         hidden = 0 if held else _hidden()  # who is hidden can't hide an overlay from the kernel's own list
-        return System(tuple(_found(images, seats)), complete and not hidden, hidden, ladder.abilities())
+        complete = complete and not hidden and not changing
+        return System(tuple(_found(images, seats)), complete, hidden, ladder.abilities(), not changing)
     finally:
         kernel.close()
+
+
+def _mounted_now(vantage: Vantage) -> set[str]:
+    """Devices of the overlays that are mounted at this moment, as far as can be seen."""
+    found: set[str] = set()
+    for space in (vantage.here, *vantage.others()):
+        try:
+            found |= {mount.device for mount in space.read_again().entries if mount.fs_type == OVERLAY}
+        except OSError:
+            continue  # the process ended
+    return found
 
 
 def _seats(vantage: Vantage) -> dict[str, list[Seat]]:

@@ -310,7 +310,7 @@ class Layout:
         except OSError as failure:
             raise IntrospectionUnavailable("btf", f"{os.fsdecode(_BTF)}vmlinux: {failure.strerror}") from failure
         except BtfError as failure:
-            raise IntrospectionUnavailable("btf", str(failure)) from failure
+            raise IntrospectionUnavailable("btf", f"{os.fsdecode(_BTF)}vmlinux: {failure}") from failure
 
     def close(self) -> None:
         """Lets go of the files; views already asked for stay true."""
