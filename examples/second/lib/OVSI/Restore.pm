@@ -3,7 +3,7 @@ package OVSI::Restore;
 use strict;
 use warnings;
 use Errno qw(EACCES EINVAL EPERM);
-use Fcntl qw(O_RDONLY);
+use Fcntl qw(O_RDONLY S_ISDIR);
 use OVSI::Build;
 use OVSI::Dump;
 use OVSI::Error;
@@ -103,7 +103,7 @@ sub target {
     }
     my $stat = OVSI::Kernel::statx($fd) // refuse_errno($! + 0, 'the target can not be looked at', $path);
     refuse('target', 'target-not-a-directory', 'the target is not a directory', $path)
-        if ($stat->{mode} & 0170000) != 0040000;
+        unless S_ISDIR($stat->{mode});
     return ($fd, $path, $stat->{attributes} & 0x2000);    # STATX_ATTR_MOUNT_ROOT
 }
 
