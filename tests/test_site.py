@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
+
+from docs.support import drawing, pictures
 
 from .support.chromium import Browser, Page, why_not
 from .support.requirements import load
@@ -98,6 +102,20 @@ def test_text_stands_out_from_its_paper(site: Path, dark: bool) -> None:
     }.items():
         for paper in papers:
             assert _contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+
+
+def test_picture_of_the_readme_is_fresh() -> None:
+    assert pictures.OVERVIEW.read_text() == pictures.overview(), "python -m docs.support.pictures"
+
+
+def test_picture_is_of_a_valid_image() -> None:
+    image = json.loads((ROOT / "schemas" / "image.json").read_text())
+    jsonschema.Draft202012Validator(image).validate(json.loads(pictures.TOUR.read_text()))
+
+
+def test_picture_refuses_what_does_not_fit() -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        drawing.Panel("title", "text").words(0, 10, "m" * 60)
 
 
 # In a browser

@@ -14,6 +14,7 @@ MONO, TEXT = 12, 13
 """Font sizes: of what a machine says, and of words."""
 
 COLOURS = {
+    "paper": ("#ffffff", "#14181d"),
     "ink": ("#1c2127", "#e3e8ed"),
     "faint": ("#57606b", "#aab5c0"),
     "line": ("#b9c2cb", "#4b5663"),
@@ -86,7 +87,7 @@ class Panel:
 
 
 def sheet(rows: list[list[Panel]], title: str, gap: int = 20) -> str:
-    """All panels in one SVG file that stands alone, row below row."""
+    """All panels in one SVG file that stands alone, row below row, on paper of its own: the page around may be any."""
     parts, y = [], gap
     for row in rows:
         for number, panel in enumerate(row):
@@ -101,6 +102,7 @@ def sheet(rows: list[list[Panel]], title: str, gap: int = 20) -> str:
         f'<title id="t">{escape(title)}</title>',
         f'<desc id="d">{escape(text)}</desc>',
         f"<style>svg{{{_values(0)}}}@media(prefers-color-scheme:dark){{svg{{{_values(1)}}}}}{_FONTS}</style>",
+        f'<rect width="{width}" height="{y}" rx="8"{_fill("paper")}/>',
         *parts,
         "</svg>",
     ]

@@ -1,6 +1,7 @@
 """The pictures of the site and of the README, each a function from data to panels.
 
 What the answer shows comes from tour.json, an image that `ovsi dump` wrote of the stack that the tour builds.
+`python -m docs.support.pictures` draws the README's anew.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ __all__ = ["PICTURES", "figure", "overview", "style_sheet"]
 
 ROOT = Path(__file__).parents[2]
 TOUR = Path(__file__).parent / "tour.json"
+OVERVIEW = ROOT / "docs" / "overview.svg"
 
 RELATIVE = ("app", "base")
 """The lowers of the example on the first page, as somebody typed them."""
@@ -267,3 +269,7 @@ def _place(source: dict[str, Any]) -> str:
 
 def _colour(role: str) -> str:
     return role if role in ("upper", "work") else "lower"
+
+
+if __name__ == "__main__":
+    OVERVIEW.write_text(overview())
