@@ -6,7 +6,7 @@ import os
 
 from . import judge
 from .evidence import FILE_IDENTIFIER, OPENING, OPTION_STRING, WITNESS
-from .hints import Hints
+from .hints import Hints, base_of, relative
 from .identifiers import Identifiers
 from .judge import Evidence, nothing
 from .merged import open_root
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..linux.mountinfo import Mount
     from .evidence import Findings, Slot, Verdict
     from .hints import Candidate
+    from .judge import Shown
     from .location import Locator
     from .options import ShownOptions
     from .vantage import Vantage
@@ -33,6 +34,7 @@ class LowerRungs:
         self, vantage: Vantage, locator: Locator, without: frozenset[str], defaults: dict[bytes, bytes]
     ) -> None:
         self.vantage = vantage
+        self.locator = locator
         self.without = without
         self.defaults = defaults
         self.hints = Hints(vantage)
@@ -51,11 +53,11 @@ class LowerRungs:
             evidence.append(seen)
             for slot in slots:
                 findings.add(slot.name, rung, seen.said.get(slot.name, seen.said.get("", "nothing")))
-        if OPTION_STRING in self.without:
-            readings = []
+        shown_to_be = judge.combined(evidence)
+        readings = [] if OPTION_STRING in self.without else readings + self._beside(slots, shown_to_be)
         for slot in slots:
             findings.add(slot.name, OPTION_STRING, self._read_as(slot, readings))
-        return judge.weigh(slots, judge.combined(evidence), readings)
+        return judge.weigh(slots, shown_to_be, readings)
 
     def readings(
         self, device: str, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot]
@@ -93,6 +95,23 @@ class LowerRungs:
                 yield WITNESS, self.witness.see(merged, slots, readings)
         finally:
             os.close(merged.fd)
+
+    def _beside(self, slots: list[Slot], shown_to_be: dict[str, Shown]) -> list[dict[str, Candidate]]:
+        """The names left, read below the directory below which the name of a source that is known was read."""
+        left = [slot for slot in slots if slot.name not in shown_to_be and relative(slot.declared)]
+        if not left:
+            return []
+        for slot in slots:
+            found = shown_to_be.get(slot.name)
+            if found is None or not relative(slot.declared):
+                continue
+            spot = self.locator.locate(found.directory).spot
+            if spot is None or spot.mount is None or spot.namespace is not None:
+                continue
+            base = base_of(slot.declared, spot.mount.mount_point.rstrip(b"/") + spot.path)
+            reading = base and self.hints.below(base, left, "its name, read where that of a known source was read,")
+            return [reading] if reading else []
+        return []
 
     def _read_as(self, slot: Slot, readings: list[dict[str, Candidate]]) -> str:
         if OPTION_STRING in self.without:

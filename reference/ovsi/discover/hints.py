@@ -65,13 +65,13 @@ class Hints:
         """
         named = [slot for slot in slots if slot.declared]
         absolute = {slot.name: one for slot in named if (one := self._absolute(slot.declared or b""))}
-        relative = [slot for slot in named if slot.declared and not slot.declared.startswith(b"/")]
-        if not relative:
+        names = [slot for slot in named if relative(slot.declared)]
+        if not names:
             return [absolute] if absolute else []
         paths = [slot.declared for slot in named if slot.declared and slot.declared.startswith(b"/")]
         answers: dict[tuple[object, ...], dict[str, Candidate]] = {}
         for base in self._bases([*around, *paths]):
-            if found := self._all_below(base, relative):
+            if found := self.below(base, names):
                 key = tuple(
                     (one.directory.device, one.directory.inode, one.directory.subvolume) for one in found.values()
                 )
@@ -81,10 +81,13 @@ class Hints:
     def _absolute(self, name: bytes) -> Candidate | None:
         return self.at(name, "its absolute name") if name.startswith(b"/") else None
 
-    def _all_below(self, base: bytes, slots: list[Slot]) -> dict[str, Candidate] | None:
+    def below(
+        self, base: bytes, slots: list[Slot], how: str = "its name below a likely directory"
+    ) -> dict[str, Candidate] | None:
+        """The directories that names below `base` lead to; None where one leads nowhere."""
         found: dict[str, Candidate] = {}
         for slot in slots:
-            candidate = self.at(base.rstrip(b"/") + b"/" + (slot.declared or b""), "its name below a likely directory")
+            candidate = self.at(base.rstrip(b"/") + b"/" + (slot.declared or b""), how)
             if candidate is None:
                 return None
             found[slot.name] = candidate
@@ -203,6 +206,19 @@ class Hints:
             handle=seen.handle,
         )
         return Candidate(directory, Spot(below or b"/", mount), how)
+
+
+def relative(name: bytes | None) -> bool:
+    """Whether a name was read below a directory that it does not tell."""
+    return bool(name) and not (name or b"").startswith(b"/")
+
+
+def base_of(name: bytes | None, path: bytes | None) -> bytes | None:
+    """The directory below which a relative name leads to a path, if it does."""
+    if path is None or not relative(name):
+        return None
+    below = _normal(name or b"")
+    return path[: -len(below)] or b"/" if path.endswith(below) and below != b"/" else None
 
 
 def _ancestors(path: bytes) -> Iterator[bytes]:

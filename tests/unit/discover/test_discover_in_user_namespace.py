@@ -48,6 +48,23 @@ def test_swapped_names_do_not_deceive() -> None:
     assert place_of(result, sources(result)["lower/1"]) == b"/tmp/s/l0"
 
 
+def test_a_name_is_read_beside_that_of_a_source_that_is_known() -> None:
+    """Nobody stands any more where the names were read; a look-alike stands where somebody does."""
+    if not user_may_watch():
+        pytest.skip("needs fanotify marks on whole file systems by their owner (Linux 6.16)")
+    tmpfs("/tmp/s")
+    for name in ("a/deep/base/l0", "a/deep/base/u", "a/deep/base/w", "a/w"):
+        make(f"/tmp/s/{name}", {"file": name} if not name.endswith("w") else None)
+    os.chdir("/tmp/s/a/deep/base")
+    where = overlay("/tmp/m", ["l0"], "u", "w")
+    os.chdir("/tmp/s/a")
+    result = taken(where)
+    assert states(result) == {"upper": "located", "lower/0": "located", "work": "consistent"}
+    work = sources(result)["work"]
+    assert work.candidate is not None
+    assert work.candidate.path.endswith(b"/a/deep/base/w")
+
+
 def test_order_that_does_not_show_is_not_stated() -> None:
     make("/tmp/l0", {"a": "0"})
     make("/tmp/l1", {"b": "1"})
@@ -145,7 +162,7 @@ def test_a_file_system_that_is_watched_as_a_whole_needs_no_names() -> None:
     os.chdir("/")
     os.rename("/tmp/s/deep/er/l0", "/tmp/s/kept")
     result = taken("/tmp/far/m")
-    assert states(result) == {"upper": "located", "lower/0": "located", "lower/1": "located", "work": "none"}
+    assert states(result) == {"upper": "located", "lower/0": "located", "lower/1": "located", "work": "consistent"}
     assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/kept"
     assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {OPENING}
 
