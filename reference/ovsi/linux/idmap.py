@@ -6,7 +6,7 @@ import os
 
 from . import foreign
 from .namespaces import CLONE_NEWUSER, open_namespace, open_process, unshare
-from .syscall import closing, libc_function
+from .syscall import closing, common, libc_function, syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .namespaces import IdRange
 
 _PR_SET_DUMPABLE = 4
-_MANY = 1 << 20  # more descriptors than a process has
+_CLOSE_RANGE = common(436)
+_LAST_DESCRIPTOR = (1 << 32) - 1
 
 _prctl = libc_function("prctl", foreign.c_int, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong)
 
@@ -33,7 +34,7 @@ def user_namespace(
     done_read, done_write = os.pipe()
     child = os.fork()
     if child == 0:
-        _hold_namespace(ready_write, done_read, done_write)
+        _hold_namespace(ready_write, done_read, process_of)
     try:
         os.close(ready_write)
         os.close(done_read)
@@ -50,7 +51,7 @@ def user_namespace(
         os.waitpid(child, 0)
 
 
-def _hold_namespace(ready: int, done: int, done_write: int) -> None:
+def _hold_namespace(ready: int, done: int, process_of: Callable[[int], int]) -> None:
     """What the child does: enter a user namespace, say so, and wait until the parent has it open.
 
     It becomes dumpable, so that /proc lets a parent without rights over all write the maps; whoever may trace it then
@@ -58,10 +59,8 @@ def _hold_namespace(ready: int, done: int, done_write: int) -> None:
     """
     code = 0
     try:
-        kept = sorted((0, 1, 2, ready, done))
-        for before, after in zip(kept, [*kept[1:], done_write + _MANY], strict=True):
-            os.closerange(before + 1, after)
         try:
+            _close_all_but({0, 1, 2, ready, done}, process_of)
             unshare(CLONE_NEWUSER)
             _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
         except OSError as failure:
@@ -70,6 +69,22 @@ def _hold_namespace(ready: int, done: int, done_write: int) -> None:
         os.read(done, 1)
     finally:
         os._exit(0)
+
+
+def _close_all_but(kept: set[int], process_of: Callable[[int], int]) -> None:
+    """close_range(2), or one by one those that /proc lists: there may be a million numbers, and a few in use."""
+    numbers = sorted(kept)
+    try:
+        for before, after in zip(numbers, [*numbers[1:], _LAST_DESCRIPTOR + 1], strict=True):
+            if before + 1 < after:
+                syscall("close_range", _CLOSE_RANGE, before + 1, after - 1, 0)
+    except OSError:  # a kernel before 5.9, or a filter that does not know the call
+        with closing(process_of(os.getpid())) as process:
+            listing = os.open("fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
+        others = {int(name) for name in os.listdir(listing)} - kept
+        os.close(listing)
+        for fd in others - {listing}:
+            os.close(fd)
 
 
 def _write_map(process: int, name: str, ranges: Iterable[IdRange]) -> None:
