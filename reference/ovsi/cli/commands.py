@@ -177,13 +177,15 @@ COMMANDS: dict[str, Command] = {
                 Option("map", "FS[:/SUB]=DIR", "where that file system, or SUB of it, is now", path, many=True),
                 Option("accept", "WHAT", "a deviation to put up with", acceptable, many=True),
                 Option("result", "FILE", "write what was done, as JSON; `-` is standard output", path),
+                Option("mount-devices", "", "mount, where no one sees it, the device of a file system mounted nowhere"),
                 Option("dry-run", "", "print the plan and mount nothing"),
                 Option("json", "", "print the plan for programs"),
             ),
             one_of=("target", "all"),
             needs=(("overlay", "target"), ("root", "all"), ("all", "root"), ("json", "dry-run")),
-            notes="--all goes with --root, --overlay with --target, --json with --dry-run. Exit 0: mounted. Exit 1: "
-            "nothing is mounted, and the last line of standard error says why, as JSON.",
+            notes="--all goes with --root, --overlay with --target, --json with --dry-run. Mounting a device may write "
+            "to it: its journal is replayed. Exit 0: mounted. Exit 1: nothing is mounted, and the last line of "
+            "standard error says why, as JSON.",
             examples=(
                 ("ovsi restore --image stack.json --target /mnt", "the one overlay of the image"),
                 ("ovsi restore --image stack.json --target /mnt --map fs1=/new/disk", "its layers have moved"),

@@ -81,6 +81,7 @@ def _request(arguments: Arguments) -> Request:
         pid=pid,
         maps=tuple(maps),
         accept=frozenset(arguments.every("accept")),
+        mount_devices=arguments.given("mount-devices"),
     )
 
 

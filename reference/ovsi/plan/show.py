@@ -102,6 +102,8 @@ def lines(plan: Plan) -> list[str]:
         out.append(f"  options     {','.join([*overlay.superblock_flags, *words]) or 'none'}")
         out += [f"  mount at    {text(mount.target)}{_of_root(mount)}" for mount in overlay.mounts]
         out += [f"  note        {note}" for note in overlay.notes]
+    if plan.mount_devices:
+        out.append("the device of a file system that is mounted nowhere is mounted privately (--mount-devices)")
     return out
 
 

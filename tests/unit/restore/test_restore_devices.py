@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from ovsi.errors import Refusal
 from ovsi.image import model
+from ovsi.image.write import encode
 from ovsi.linux import mountapi
 from ovsi.plan import Mapping, Request
 from ovsi.restore import restore
@@ -106,6 +109,27 @@ def test_on_another_boot_by_its_uuid(vantage: str, disk: str) -> None:
     with pytest.raises(Refusal) as refused:
         restore(later.replace(filesystems=other), ASKED)
     assert refused.value.code == "identity-differs"
+
+
+@pytest.mark.as_root
+def test_the_command(vantage: str, disk: str) -> None:
+    """`ovsi restore --mount-devices`, its plan too; the refusal without it names it."""
+    Path("image").write_bytes(encode(stack(disk)))
+
+    def ovsi(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ovsi", "restore", "--image", "image", "--target", "t", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    refused = ovsi()
+    assert (refused.returncode, Path("t").is_mount()) == (1, False)
+    error = json.loads(refused.stderr.splitlines()[-1])
+    assert (error["category"], "--mount-devices" in error["message"]) == ("not-found", True)
+    assert "mounted privately" in ovsi("--mount-devices", "--dry-run").stdout
+    assert not Path("t").is_mount()
+    done = ovsi("--mount-devices")
+    assert (done.returncode, "was mounted privately" in done.stderr) == (0, True), done.stderr
+    assert Path("t/who").read_text() == "fs/l0"
+    unmount(b"/tmp/t")
 
 
 @pytest.mark.as_root
