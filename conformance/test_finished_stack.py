@@ -111,7 +111,7 @@ def _weaker(seen: Restoration) -> list[Finding]:
 
 
 @pytest.mark.requirement("OVSI-REST-034", *restored.IDS)
-@over("restorer", [case for case in every(idmapped.STACKS[:6]) if case.stack.restorable(case.vantage)])
+@over("restorer", [case for case in every(idmapped.STACKS[:6]) if case.stack.restorable])
 def test_owners(case: Case, implementation: Implementation) -> None:
     """Files belong to whom they belonged: layers are mapped as they were, and no others."""
     with Scene(implementation, case.stack, case.vantage) as scene:

@@ -23,7 +23,7 @@ OTHER_BOOT = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.mark.requirement(*restored.IDS)
-@over("restorer", [case for case in every(ALL) if case.stack.restorable(case.vantage)])
+@over("restorer", [case for case in every(ALL) if case.stack.restorable])
 def test_exact(case: Case, implementation: Implementation) -> None:
     """The mount is the one that the image describes, and nothing else changed."""
     seen = restore(implementation, case.stack, case.vantage)

@@ -10,7 +10,7 @@ from conformance.harness.content import Directory, File, Whiteout, merged, text
 from conformance.harness.sandbox import Sandbox, SandboxError
 from conformance.harness.snapshot import Entry, differences
 from conformance.harness.stack import Stack, Vantage
-from conformance.stacks import ALL
+from conformance.stacks import ALL, round_trips
 
 NAMED = {stack.name: stack for stack in ALL}
 
@@ -43,6 +43,15 @@ def test_merged_rules() -> None:
         b"old": None,
         b"old/file": ("lower/0", b"old/file"),
     }
+
+
+def test_every_stack_makes_the_round_trip_or_says_why_not() -> None:
+    """Each that every restorer can be asked for is dumped, restored and dumped again; each other says why it is not."""
+    taken = {(case.stack.profile, case.stack.name) for case in (*round_trips.BY_PROOF, *round_trips.BY_CANDIDATES)}
+    left = [stack for stack in ALL if (stack.profile, stack.name) not in taken]
+    assert [stack.name for stack in left if stack.restorable] == []
+    assert left
+    assert all(stack.why_not_restorable for stack in left)
 
 
 @pytest.mark.parametrize("stack", ALL, ids=[f"{stack.profile}-{stack.name}" for stack in ALL])

@@ -52,6 +52,17 @@ def test_no_command_is_wrong_usage(words: tuple[str, ...]) -> None:
     assert "--impl='<cmd>' is missing" in ran.stderr
 
 
+def test_a_claim_for_two_is_told_where_there_is_one(tmp_path: Path) -> None:
+    """OVSI-CONF-005: without a peer Interchange is not executed, which neither fails the run nor passes."""
+    ran = suite(f"--impl={sys.executable} -m ovsi", "--class=info", "--class=interchange", f"--report={tmp_path}")
+    assert "not executed: needs --peer" in ran.stdout
+    assert "verdict: partial" in ran.stdout, ran.stdout
+    assert ran.returncode == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {test["verdict"] for test in report["tests"] if test["class"] == "interchange"} == {"skipped"}
+    assert not [line for line in report["closing"]["statements"] if "Interchange" in line]
+
+
 def test_claims_without_substance_fail(tmp_path: Path) -> None:
     """OVSI-CONF-005: of a class claimed for profiles that the suite has no test of nothing is executed."""
     claims = [{"class": "restorer", "profile": "x-none", "vantage": "inside"}]

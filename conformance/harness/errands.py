@@ -54,6 +54,14 @@ def inode(world: World, path: bytes) -> int:
     return os.stat(path).st_ino
 
 
+def is_source(world: World, label: str, path: bytes) -> bool:
+    """Whether the directory of the source `label` is what the path leads to, where a descriptor of it can be held."""
+    try:
+        return label in world.held and os.path.samestat(os.stat(path), os.fstat(world.held[label]))
+    except OSError:
+        return False
+
+
 def put_link(world: World, place: bytes, aside: bytes, target: bytes) -> None:
     """Move what lies at `place` to `aside`; a link to `target` takes its place."""
     os.rename(place, aside)

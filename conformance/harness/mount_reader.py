@@ -69,8 +69,13 @@ def unmount(world: World, points: list[bytes]) -> None:
         kernel.umount_wholly(point)
 
 
-def clean_work(world: World) -> None:
-    """Remove what overlayfs left in the work directory, so that it tells when it is used again."""
+def clean_work(world: World) -> bool:
+    """Remove what overlayfs left in the work directory, so that it tells when it is used again; whether it was used.
+
+    It was not where the kernel could make nothing in it, and mounted read-only for that.
+    """
+    used = "work" in world.held and os.path.exists(b"/proc/self/fd/%d/work" % world.held["work"])
     if "work" in world.held:
         for name in (b"work", b"index"):
             shutil.rmtree(b"/proc/self/fd/%d/%s" % (world.held["work"], name), ignore_errors=True)
+    return used

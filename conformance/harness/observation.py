@@ -1,5 +1,6 @@
 """Have an implementation dump a stack, and keep all that the judges want to know. Data only: the sandbox is gone."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -42,21 +43,17 @@ class Dumped:
         return document
 
 
-@dataclass(frozen=True)
-class Observation:
-    """A stack, the truth of it, two dumps, and what was seen of the sandbox before and after them."""
+class Stated(ABC):
+    """A stack, the truth of it, and what an image states of it."""
 
     stack: Stack
     vantage: Vantage
     truth: Truth
-    first: Dumped
-    second: Dumped
-    before: Snapshot
-    after: Snapshot
 
     @property
+    @abstractmethod
     def image(self) -> Json:
-        return self.first.image
+        """The image; raises Errored where there is none that could be judged."""
 
     @property
     def overlay(self) -> Json:
@@ -81,6 +78,37 @@ class Observation:
             if overlay:
                 found |= {f"{inner.name}:{label}": source for label, source in imagecheck.sources(overlay)}
         return found
+
+
+@dataclass(frozen=True)
+class Statement(Stated):
+    """An image that was read already."""
+
+    stack: Stack
+    vantage: Vantage
+    truth: Truth
+    document: Json
+
+    @property
+    def image(self) -> Json:
+        return self.document
+
+
+@dataclass(frozen=True)
+class Observation(Stated):
+    """Two dumps of a stack, and what was seen of the sandbox before and after them."""
+
+    stack: Stack
+    vantage: Vantage
+    truth: Truth
+    first: Dumped
+    second: Dumped
+    before: Snapshot
+    after: Snapshot
+
+    @property
+    def image(self) -> Json:
+        return self.first.image
 
 
 def observe(implementation: Implementation, stack: Stack, vantage: Vantage) -> Observation:

@@ -17,7 +17,7 @@ from .observation import Observation
 from .record import claim as marked
 from .record import record, requirements
 from .sandbox import SandboxError
-from .verdict import Errored, NotClaimed, Verdict
+from .verdict import Errored, Lacking, NotClaimed, Verdict
 
 _ASKED = pytest.StashKey[Asked]()
 _IMPLEMENTATION = pytest.StashKey[Implementation]()
@@ -133,12 +133,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _chosen(config: pytest.Config, item: pytest.Item) -> bool:
     name, claim = stable(item.nodeid), _claim(item)
-    peerless = claim[0] == _WITH_PEER and _PEER not in config.stash and not config.option.collectonly
-    if peerless or withdrawn.entry(name):
+    if (claim[0] == _WITH_PEER and not _takes_two(config)) or withdrawn.entry(name):
         return False
     if _INFO in config.stash and "fault" in config.stash[_INFO]:
         return claim[0] == ALWAYS
     return config.stash[_ASKED].selection.keeps(name, claim, requirements(item))
+
+
+def _takes_two(config: pytest.Config) -> bool:
+    """Whether the class for two has a place in this run: with a peer, or to say that a claim of it was not judged."""
+    claims = config.stash[_INFO]["claims"] if _INFO in config.stash else []
+    claimed = any(claim["class"] == _WITH_PEER for claim in claims)
+    return claimed or _PEER in config.stash or config.option.collectonly
 
 
 def _claim(item: pytest.Item) -> tuple[str, str, str]:
@@ -159,6 +165,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     always = item.get_closest_marker("always") is not None
     if not any(claim[0] == kind and (always or claim[1:] == (profile, vantage)) for claim in claims):
         raise NotClaimed(f"{kind} {profile} {vantage} is not claimed")
+    if kind == _WITH_PEER and _PEER not in item.config.stash:
+        raise Lacking("not executed: needs --peer=<cmd>, another implementation")
 
 
 class _Teller:
@@ -224,8 +232,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
     run.finished = session.exitstatus in ended and not (session.shouldstop or session.shouldfail)
     if not run.part:
-        with_peer = (_WITH_PEER,) if _PEER in session.config.stash else ()
-        run.empty = hollow(run.core(), wanted.selection.classes or (*_CLASSES, *with_peer))
+        judged = set(wanted.selection.classes or (*_CLASSES, _WITH_PEER))
+        run.empty = hollow(run.core(), judged if _PEER in session.config.stash else judged - {_WITH_PEER})
     if session.exitstatus == pytest.ExitCode.OK and (run.fails() or not run.finished):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if wanted.write_known:

@@ -18,11 +18,15 @@ WRITTEN = b"written-by-the-suite"
 
 @dataclass(frozen=True)
 class Restoration:
-    """`mount`: what stands at the target, None: nothing of overlay's. `result`: the bytes of the result file."""
+    """`mount`: what stands at the target, None: nothing of overlay's. `result`: the bytes of the result file.
+
+    `work_used`: whether the overlay that the image is of made use of its work directory.
+    """
 
     stack: Stack
     vantage: Vantage
     truth: Truth
+    work_used: bool
     image: Json
     answer: Answer
     result: bytes | None
@@ -56,6 +60,7 @@ def attempt(scene: Scene, image: Json, *more: bytes, maps: tuple[bytes, ...] = (
         stack=scene.stack,
         vantage=scene.vantage,
         truth=scene.truth,
+        work_used=scene.work_used,
         image=image,
         answer=answer,
         result=scene.read(b"result.json"),

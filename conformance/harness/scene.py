@@ -56,6 +56,7 @@ class Scene:
 
     def __init__(self, implementation: Implementation, stack: Stack, vantage: Vantage) -> None:
         self.implementation, self.stack, self.vantage = implementation, stack, vantage
+        self.work_used = False
         self._cleanup = ExitStack()
 
     def __enter__(self) -> "Scene":
@@ -158,13 +159,17 @@ class Scene:
 
     def image(self) -> Json:
         """The suite's own image of the stack, every source proved."""
-        return images.image(self.truth)
+        document = images.image(self.truth)
+        if self.stack.owner == "user namespace":
+            namespace = {"initial": False, "inode": str(self.sandbox.do(errands.user_namespace))}
+            document["overlays"][0]["mounter"] = {"userNamespace": namespace}
+        return document
 
     def unmount(self) -> None:
         """Unmount the overlay everywhere, take its marks out of the work directory, make a place to restore at."""
         points = [mount.point for mount in self.truth.own_mounts]
         self.sandbox.do(mount_reader.unmount, points)
-        self.sandbox.do(mount_reader.clean_work)
+        self.work_used = self.sandbox.do(mount_reader.clean_work)
         self.sandbox.do(files.make_directory, RESTORED)
 
     def snapshot(self) -> Snapshot:

@@ -322,10 +322,19 @@ class Stack:
         elsewhere = any(isinstance(step, OtherNamespace) and step.cover for step in self.since)
         return ("covered" in self._now or elsewhere) and self._now <= {"located", "covered", "elsewhere"}
 
-    def restorable(self, vantage: Vantage) -> bool:
-        """Whether every source can be reached by a path, and the mounter's rights can be had from there."""
-        reached = self._now <= {"located", "elsewhere"} and not self.covered and not self.not_restored
-        return reached and not (vantage is Vantage.OUTSIDE and self.owner == "user namespace")
+    @property
+    def restorable(self) -> bool:
+        return not self.why_not_restorable
+
+    @property
+    def why_not_restorable(self) -> str:
+        """Why it can't be asked of every restorer to build the stack again; empty where it can."""
+        if self.not_restored:
+            return self.not_restored
+        if self.covered:
+            return "a source is below another mount, where a restorer need not find it"
+        lost = sorted(self._now - {"located", "elsewhere"})
+        return f"a source is {lost[0]}" if lost else ""
 
     @property
     def lost(self) -> bool:

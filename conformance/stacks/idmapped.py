@@ -35,7 +35,8 @@ def mapped(name: str, idmap: IdMap | None, *since: Any, states: str = "located",
 
 _BOTH = (*parts.INSIDE, *parts.OUTSIDE)
 _DESCRIPTOR: dict[str, Any] = {"manner": Manner.DESCRIPTOR, "needs": ("idmap", "descriptor")}
-_WRITABLE = writable(CONTAINER)
+_WRITABLE = writable(CONTAINER)  # whoever mounts it as ID 0 can make nothing there: the kernel mounts it read-only
+_EXCHANGED = writable(SHIFTED)
 
 STACKS = (
     mapped("lowers", CONTAINER),
@@ -47,6 +48,7 @@ STACKS = (
     mapped("several-extents", MANY),
     mapped("exchanged-ids", SHIFTED),
     mapped("everything", None, layers=(_WRITABLE["upper"], *lowers(CONTAINER, CONTAINER)), work=_WRITABLE["work"]),
+    mapped("exchanged-upper", None, layers=(_EXCHANGED["upper"], *lowers(None, None)), work=_EXCHANGED["work"]),
     mapped("upper-only", None, layers=(_WRITABLE["upper"], *lowers(None, None)), work=_WRITABLE["work"]),
     mapped(
         "everything-of-a-user",

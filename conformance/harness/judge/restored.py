@@ -69,7 +69,7 @@ def _landed(seen: Restoration) -> Iterator[Finding]:
     if seen.landing and seen.landing.labels != want:
         got = seen.landing.refused or f"in {seen.landing.labels or 'no source'}"
         yield Finding("OVSI-REST-016", "a write to the mount", f"lands in {want or 'nothing'}", got)
-    if has_upper and b"work" not in {path.split(b"/")[0] for path in seen.after.sources["work"]}:
+    if seen.work_used and b"work" not in {path.split(b"/")[0] for path in seen.after.sources["work"]}:
         yield Finding("OVSI-REST-017", "the work directory", "is used: overlayfs makes `work` in it", "it is not there")
 
 

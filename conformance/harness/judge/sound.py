@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ..filesystems import has_generation, stability
 from ..imagecheck import Json, entry, raw
 from ..kernel import Handle
-from ..observation import Observation
+from ..observation import Stated
 from ..stack import Vantage
 from ..truth import Holder, SourceTruth
 from ..verdict import Finding
@@ -19,7 +19,7 @@ ORDER = ("deleted", "located", "covered", "elsewhere", "detached", "unmounted", 
 """The states, as section 10.2 of the specification orders them."""
 
 
-def judge(seen: Observation) -> Iterator[Finding]:
+def judge(seen: Stated) -> Iterator[Finding]:
     """Every false statement about the sources of the overlay asked for, and of those that it lies on."""
     yield from _order("", seen.overlay, seen.truth.sources)
     for inner in seen.truth.inner:
@@ -48,7 +48,7 @@ def _roles(roles: list[str]) -> str:
     return ", ".join(f"{roles.count(role)} {role}" for role in dict.fromkeys(roles))
 
 
-def _source(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
+def _source(seen: Stated, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
     label = truth.label
     if stated["assurance"] == "proved":
         yield from _identity(seen, truth, stated)
@@ -67,7 +67,7 @@ def _source(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Fin
         yield Finding("OVSI-LOC-008", f"{label}: assurance", text, "proved")
 
 
-def _identity(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
+def _identity(seen: Stated, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
     identity, label = stated["identity"], truth.label
     filesystem = entry(seen.image["filesystems"], identity["filesystem"])
     if filesystem is None:
@@ -131,7 +131,7 @@ def _path(label: str, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
         yield Finding("OVSI-DUMP-004", f"{label}: path", repr(truth.path), repr(told))
 
 
-def _location(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
+def _location(seen: Stated, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
     location, label = stated["location"], truth.label
     if truth.path is None:
         yield Finding("OVSI-DUMP-006", f"{label}: location", "none: the directory was removed", str(location))
@@ -141,7 +141,7 @@ def _location(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[F
         yield from _mounted(seen, truth, stated)
 
 
-def _mounted(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
+def _mounted(seen: Stated, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
     """A location below a mount: of this namespace, or of the one that it names."""
     label, below = truth.label, raw(stated["location"]["path"])
     mount = entry(seen.image["mounts"], stated["location"]["mount"]) or {}
@@ -170,7 +170,7 @@ def _process(truth: SourceTruth, location: Json) -> Iterator[Finding]:
     yield Finding("OVSI-DUMP-003" if same else "OVSI-LOC-006", f"{truth.label}: location", text, str(told))
 
 
-def _state(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
+def _state(seen: Stated, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
     """A state that does not hold, or is not the first that does. `unknown` is never false."""
     told, true = stated["state"], truth.state
     if told == true or told not in ORDER[:-1] or stated["assurance"] != "proved":
@@ -188,7 +188,7 @@ def _state(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Find
         yield Finding("OVSI-LOC-001", subject, true, told)
 
 
-def _namespace(seen: Observation, mount: Json) -> Iterator[Finding]:
+def _namespace(seen: Stated, mount: Json) -> Iterator[Finding]:
     """A mount of another namespace says so, and of which; no other does."""
     told, number = mount.get("namespace"), mount["mountId"]
     here = seen.truth.mount(number) is not None
@@ -200,7 +200,7 @@ def _namespace(seen: Observation, mount: Json) -> Iterator[Finding]:
         yield Finding("OVSI-LOC-005", subject, f"one of {sorted(abroad)}" if abroad else "absent", told["inode"])
 
 
-def _candidate(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
+def _candidate(seen: Stated, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
     """A candidate lies below a mount of the table that really is there."""
     mount = entry(seen.image["mounts"], stated["candidate"]["mount"])
     if mount is None or seen.truth.mount(mount["mountId"]) is None:

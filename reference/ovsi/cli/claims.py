@@ -4,19 +4,16 @@ from __future__ import annotations
 
 SPECIFICATIONS = ("1.0",)
 _VANTAGES = ("inside", "outside")
-_MOUNTS = ("core", "relative", "deep", "escaping", "unmounted", "elsewhere", "data-only", "nested", "volatile")
+_PROFILES = (
+    *("core", "relative", "deep", "escaping", "unmounted", "elsewhere", "data-only", "nested", "volatile"),
+    *("idmapped", "userns"),
+)
 _CLAIMS = (
     ("image", ("core",), _VANTAGES),
-    ("dumper", (*_MOUNTS, "idmapped", "userns"), _VANTAGES),
-    ("dumper", ("filesystems",), ("outside",)),
     *(
         claim
-        for name in ("restorer", "round-trip")
-        for claim in (
-            (name, _MOUNTS, _VANTAGES),
-            (name, ("idmapped", "userns"), ("inside",)),
-            (name, ("filesystems",), ("outside",)),
-        )
+        for name in ("dumper", "restorer", "round-trip", "interchange")
+        for claim in ((name, _PROFILES, _VANTAGES), (name, ("filesystems",), ("outside",)))
     ),
 )
 
