@@ -24,7 +24,6 @@ _IMPLEMENTATION = pytest.StashKey[Implementation]()
 _PEER = pytest.StashKey[Implementation]()
 _INFO = pytest.StashKey[dict[str, Any]]()
 _RUN = pytest.StashKey[report.Run]()
-_CLASSES = ("image", "dumper", "restorer", "round-trip")
 _WITH_PEER = "interchange"
 """The class that takes two implementations."""
 
@@ -232,8 +231,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     ended = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
     run.finished = session.exitstatus in ended and not (session.shouldstop or session.shouldfail)
     if not run.part:
-        judged = set(wanted.selection.classes or (*_CLASSES, _WITH_PEER))
-        run.empty = hollow(run.core(), judged if _PEER in session.config.stash else judged - {_WITH_PEER})
+        without = () if _PEER in session.config.stash else (_WITH_PEER,)
+        run.empty = hollow(run.core(), lambda claim: claim[0] not in without and wanted.selection.asks(claim))
     if session.exitstatus == pytest.ExitCode.OK and (run.fails() or not run.finished):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if wanted.write_known:

@@ -56,14 +56,18 @@ class Selection:
 
     def keeps(self, test: str, claim: tuple[str, str, str], requirements: Collection[str]) -> bool:
         """Whether a test is asked for: its stable id, the claim that it judges, the requirements that it names."""
-        asked = (self.classes, self.profiles, self.vantages)
-        if not all(not words or word in words for words, word in zip(asked, claim, strict=True)):
+        if not self.asks(claim):
             return False
         if self.requirements and not any(each.startswith(self.requirements) for each in requirements):
             return False
         if self.smoke and not any(re.match(pattern, test) for pattern in SMOKE):
             return False
         return self.shard is None or self.shard.has(test)
+
+    def asks(self, claim: tuple[str, str, str]) -> bool:
+        """Whether a claim is asked for: class, profile, vantage."""
+        asked = (self.classes, self.profiles, self.vantages)
+        return all(not words or word in words for words, word in zip(asked, claim, strict=True))
 
     def parts(self) -> list[str]:
         """Why a run of it is one of a part of the tests of a claim; empty: it is not."""

@@ -1,7 +1,7 @@
 """What a report comes to: counts, claims that are met, statements, the verdict of the whole."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 Json = dict[str, Any]
@@ -40,10 +40,10 @@ def by_claim(tests: list[Json]) -> dict[Triple, list[Json]]:
     return dict(sorted(found.items()))
 
 
-def hollow(report: Json, classes: Collection[str]) -> list[str]:
-    """Which of these classes are claimed and executed nothing."""
+def hollow(report: Json, asked: Callable[[Triple], bool]) -> list[str]:
+    """The classes with a claim that the run was asked to judge, of which nothing was executed."""
     executed = {test["class"] for test in report["tests"] if test["verdict"] in ("passed", *BAD)}
-    return sorted({claim[0] for claim in claimed(report)} & set(classes) - executed)
+    return sorted({claim[0] for claim in claimed(report) if asked(claim)} - executed)
 
 
 def verdict(tests: list[Json], empty: Collection[str] = ()) -> str:
