@@ -50,7 +50,7 @@ def _decode(data: bytes) -> model.Image:
     _refuse_unknown(root)
     image: model.Image = _READERS[model.Image](root)
     rules.check(image)
-    return image
+    return rules.as_known(image)
 
 
 def _refuse_major(root: dict[str, Any]) -> None:

@@ -40,7 +40,7 @@ def _source(source: model.Source) -> model.Source:
     elif source.state in UNREACHABLE:
         _refuse(source, "location", f"a source that is {source.state}")
         _need(source, "reason", f"a source that is {source.state}")
-    return _as_known(source)
+    return source
 
 
 def _need(source: model.Source, name: str, what: str) -> None:
@@ -51,22 +51,6 @@ def _need(source: model.Source, name: str, what: str) -> None:
 def _refuse(source: model.Source, name: str, what: str) -> None:
     if getattr(source, name) is not None:
         raise Fault("not-by-schema", f"is there, which {what} has not", name)
-
-
-def _as_known(source: model.Source) -> model.Source:
-    """Words that this version does not know count as `none` and `unknown` (spec OVSI-IMG-036, OVSI-IMG-037).
-
-    What such a source calls its location is a candidate then, and checked like one, unless the source is proved.
-    """
-    place = source.candidate or source.location
-    if source.assurance not in ASSURANCES:
-        reason = source.reason or f"its assurance is `{source.assurance}`, which this program does not know"
-        return source.replace(assurance="none", state="unknown", location=None, candidate=place, reason=reason)
-    if source.state not in REACHABLE + UNREACHABLE:
-        reason = source.reason or f"its state is `{source.state}`, which this program does not know"
-        kept = None if source.assurance == "proved" else place
-        return source.replace(state="unknown", location=None, candidate=kept, reason=reason)
-    return source
 
 
 def _overlay(overlay: model.Overlay) -> model.Overlay:
@@ -196,3 +180,35 @@ def _check_nesting(image: model.Image) -> None:
             if deep in inner:
                 what = f"lie on `{deep}`, an overlay that lies on an overlay; two levels at most"
                 raise Fault("bad-nesting", what, "layers", index, "overlays")
+
+
+# What a document that holds to all of this is worth.
+
+
+def as_known(image: model.Image) -> model.Image:
+    """Words that this version does not know as `none` and `unknown` (spec OVSI-IMG-036, OVSI-IMG-037)."""
+    if all(
+        source.assurance in ASSURANCES and source.state in REACHABLE + UNREACHABLE
+        for overlay in image.overlays
+        for _name, source in model.sources(overlay)
+    ):
+        return image
+    return image.replace(
+        overlays=tuple(
+            overlay.replace(layers=tuple(map(_known, overlay.layers)), work=overlay.work and _known(overlay.work))
+            for overlay in image.overlays
+        )
+    )
+
+
+def _known(source: Any) -> Any:
+    """What such a source calls its location is a candidate, unless the source is proved."""
+    place = source.candidate or source.location
+    if source.assurance not in ASSURANCES:
+        reason = source.reason or f"its assurance is `{source.assurance}`, which this program does not know"
+        return source.replace(assurance="none", state="unknown", location=None, candidate=place, reason=reason)
+    if source.state not in REACHABLE + UNREACHABLE:
+        reason = source.reason or f"its state is `{source.state}`, which this program does not know"
+        kept = None if source.assurance == "proved" else place
+        return source.replace(state="unknown", location=None, candidate=kept, reason=reason)
+    return source
