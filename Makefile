@@ -59,10 +59,9 @@ suite-root: $(VENV)/.installed  ## The suite as root, where make runs as root
 	@if [ "$$(id -u)" = 0 ]; then $(BIN)/pytest conformance --impl="$(CURDIR)/$(BIN)/ovsi" -n $(WORKERS) $(PYTEST_ARGS); \
 	else echo "suite-root: not root, so the root tier was not run"; fi
 
-hostile: $(VENV)/.installed  ## Restores killed and failed at every system call, all scenarios (some 20 minutes)
-	$(BIN)/python -m tests.hostile --scenario simple
-	for scenario in idmapped nested propagation pid volatile all; do \
-		$(BIN)/python -m tests.hostile --scenario $$scenario --setup auto; done
+hostile: $(VENV)/.installed  ## Restores killed and failed at every system call, and thousands of races (some 20 minutes)
+	$(BIN)/python -m tests.hostile
+	OVSI_RACES=3000 $(BIN)/pytest -q -s tests/unit/restore/test_restore_races.py
 
 bench: $(VENV)/.installed  ## Measure the ratios of the design
 	$(BIN)/python benchmarks/run.py

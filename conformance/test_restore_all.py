@@ -4,6 +4,7 @@ import pytest
 
 from .harness import describe, errands, files
 from .harness.cases import at
+from .harness.imagecheck import entry
 from .harness.implementation import Answer, Implementation, Outcome
 from .harness.judge import refused
 from .harness.mounts import Mount
@@ -13,6 +14,7 @@ from .harness.verdict import Finding, require
 from .stacks.core import PLAIN, plain
 
 every_vantage = at("restorer")
+PEERS = plain("peers", propagation="shared", binds=(Bind(b"/", b"/m/peer"), Bind(b"/", b"/m/slave")))
 TWICE = plain("mounted-twice", binds=(Bind(b"/merged", b"/m/part"),), attributes=frozenset({"nosuid"}))
 
 
@@ -50,6 +52,29 @@ def _as_they_were(true: list[Mount], got: list[Mount]) -> list[Finding]:
         for field, requirement in enumerate(("OVSI-REST-020", "OVSI-REST-018"))
         if want[point][field] != points[point][field]
     ]
+
+
+@pytest.mark.requirement("OVSI-REST-035", "OVSI-REST-019")
+@every_vantage
+def test_peers_and_a_slave(implementation: Implementation, vantage: Vantage) -> None:
+    """Three mounts of one overlay: two are peers, the third is a slave of their group; so they are again."""
+    with Ready(implementation, PEERS, vantage) as scene:
+        points = [b"/new" + mount.point for mount in scene.truth.own_mounts]
+        mounts = [entry(scene.document["mounts"], name) or {} for name in scene.overlay["mounts"]]
+        mounts[2]["propagation"] = {"master": mounts[0]["propagation"]["peerGroup"]}
+        for point in points:
+            scene.sandbox.do(files.make_directory, point)
+        text, answer = describe.text(scene.stack), _restore(scene)
+        if answer.outcome is not Outcome.DONE:
+            require([Finding("OVSI-REST-035", "restore --all", "done (exit 0)", str(answer))], text)
+        got = {mount.point: dict(mount.propagation) for mount in _overlays(scene)}
+        one, other, slave = (got.get(point, {}) for point in points)
+        if "shared" not in one or set(other) != {"shared"}:
+            require([Finding("OVSI-REST-019", "the peers", "shared", f"{one}, {other}")], text)
+        if one["shared"] != other["shared"]:
+            require([Finding("OVSI-REST-035", "the peers", "of one group", f"{one}, {other}")], text)
+        if slave != {"master": one["shared"]}:
+            require([Finding("OVSI-REST-035", "the slave", f"master:{one['shared']}", str(slave))], text)
 
 
 @pytest.mark.requirement("OVSI-REST-024", *refused.IDS)

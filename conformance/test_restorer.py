@@ -280,6 +280,27 @@ def test_upper_in_use(implementation: Implementation, vantage: Vantage) -> None:
         require(refused.judge(seen, "OVSI-REST-025", "in-use"), describe.text(scene.stack))
 
 
+@pytest.mark.requirement("OVSI-REST-025", *refused.IDS)
+@every_vantage
+def test_work_in_use(implementation: Implementation, vantage: Vantage) -> None:
+    """Another overlay, with an upper of its own, uses the work directory."""
+    with unmounted(implementation, vantage) as scene:
+        scene.sandbox.do(errands.mount_with_its_work, b"/m/other")
+        require(refused.judge(scene.attempt(), "OVSI-REST-025", "in-use"), describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-034", *refused.IDS)
+@pytest.mark.parametrize(
+    "vantage", [pytest.param(Vantage.INSIDE, id="inside", marks=pytest.mark.claim("restorer", "idmapped", "inside"))]
+)
+def test_ids_that_are_not_the_callers(implementation: Implementation, vantage: Vantage) -> None:
+    """A layer's ID mapping leads to IDs that the caller's user namespace does not have."""
+    with unmounted(implementation, vantage) as scene:
+        extent = [{"inside": 0, "outside": 100000, "count": 65536}]
+        scene.layer("lower/0")["idmap"] = {"uidMap": extent, "gidMap": extent}
+        require(refused.judge(scene.attempt(), "OVSI-REST-034", "permission"), describe.text(scene.stack))
+
+
 @pytest.mark.requirement("OVSI-REST-031", "OVSI-REST-028", *refused.IDS, *restored.IDS)
 @every_vantage
 def test_volatile_mark(implementation: Implementation, vantage: Vantage) -> None:

@@ -84,6 +84,16 @@ def leave_volatile_mark(world: World) -> None:
     kernel.umount_wholly(b"/m/volatile")
 
 
+def mount_with_its_work(world: World, at: bytes) -> None:
+    """Mount an overlay with a new upper beside the stack's own, and with the stack's work directory."""
+    work, lower = (b"/proc/self/fd/%d" % world.held[name] for name in ("work", "lower/0"))
+    upper = os.path.dirname(os.readlink(work)) + b"/another-upper"
+    for path in (upper, at):
+        os.makedirs(path)
+    data = b"lowerdir=" + lower + b",upperdir=" + upper + b",workdir=" + work
+    kernel.mount(b"overlay", at, b"overlay", data=data)
+
+
 def mount_overlay_on_overlay(world: World, inner: bytes, at: bytes) -> None:
     """Mount an overlay whose upper lowerdir is a directory of the overlay at `inner`."""
     os.makedirs(b"/second/below")

@@ -2,12 +2,14 @@
 
 A point is a call: `--only 0.fsconfig#7:ENOMEM` is the eighth fsconfig of the first process, `--only 1.unshare#0:KILL`
 kills the second process at its first unshare, `:KILL-MAIN` the first process at that moment. Each point that leaves a
-trace is printed with the line that replays it. Exit: 0 none left a trace, 1 some did, 2 the run could not be made.
+trace is printed with the line that replays it, at the end a table of all. Exit: 0 none left a trace, 1 some did, 2 the
+run could not be made.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 
@@ -25,18 +27,29 @@ def main() -> int:
     """The whole run that the arguments ask for."""
     arguments = _arguments()
     kinds = [kind for kind in (KILL, FAIL) if getattr(arguments, kind)] or [KILL, FAIL]
-    code = 0
-    for name in arguments.scenario or SCENARIOS:
-        for setup in arguments.setup or SETUPS:
-            setting = Setting(arguments.program, name, None if setup == "auto" else setup, not arguments.exec)
-            try:
-                clean = _only(setting, arguments) if arguments.only else _sweep(setting, kinds, arguments)
-            except BrokenRunError as reason:
-                print(f"hostile: {name}/{setup}: {reason}", file=sys.stderr)
-                code = 2
+    code, tallies = 0, []
+    for name, setup in _settings(arguments):
+        setting = Setting(arguments.program, name, None if setup == "auto" else setup, not arguments.exec)
+        try:
+            if arguments.only:
+                clean = _only(setting, arguments)
             else:
-                code = code or int(not clean)
+                tallies.append(_sweep(setting, kinds, arguments))
+                clean = tallies[-1].clean
+        except BrokenRunError as reason:
+            print(f"hostile: {name}/{setup}: {reason}", file=sys.stderr)
+            code = 2
+        else:
+            code = code or int(not clean)
+    if tallies:
+        print("\n".join(table(tallies)))
     return code
+
+
+def _settings(arguments: argparse.Namespace) -> list[tuple[str, str]]:
+    """Scenario and way of layer setup: of the simple one all ways, of the others the one that this kernel prefers."""
+    usual = {name: SETUPS if name == "simple" else ("auto",) for name in SCENARIOS}
+    return [(name, setup) for name in arguments.scenario or SCENARIOS for setup in arguments.setup or usual[name]]
 
 
 def _arguments() -> argparse.Namespace:
@@ -47,22 +60,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", metavar="N.CALL#N:ERRNO", help="one point, with all that is known of it")
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="default: all")
     parser.add_argument(
-        "--setup", action="append", choices=(*SETUPS, "auto"), help="way of layer setup; default: all three"
+        "--setup",
+        action="append",
+        choices=(*SETUPS, "auto"),
+        help="way of layer setup; default: all three for `simple`, `auto` for the others",
     )
     parser.add_argument("--program", default="ovsi", help="`ovsi`, or `example[:DEFECT]` (tests/hostile/example.py)")
     parser.add_argument("--exec", action="store_true", help="start the real command each time, interpreter and all")
     parser.add_argument("--initial", action="store_true", help="as root in the initial user namespace")
-    parser.add_argument("--workers", type=int, default=2, help="processes to split the work over")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 2, help="processes to split the work over")
     return parser.parse_args()
 
 
-def _sweep(setting: Setting, kinds: list[str], arguments: argparse.Namespace) -> bool:
+def _sweep(setting: Setting, kinds: list[str], arguments: argparse.Namespace) -> Tally:
     def told(_tally: Tally, fault: Fault, outcome: Outcome) -> None:
         print(finding(setting, fault, outcome, arguments.initial), flush=True)
 
     tally = sweep(setting, kinds, workers=arguments.workers, initial=arguments.initial, told=told)
     print(summary(tally), flush=True)
-    return tally.clean
+    return tally
 
 
 def _only(setting: Setting, arguments: argparse.Namespace) -> bool:
@@ -115,6 +131,24 @@ def summary(tally: Tally) -> str:
         f"{tally.seconds:.1f} s, {1000 * tally.seconds / max(tried, 1):.0f} ms each"
     )
     return "\n".join([line, *(f"  not met: {text_of(fault)}" for fault in tally.missed)])
+
+
+def table(tallies: list[Tally]) -> list[str]:
+    """All runs: points tried and points that left a trace, a line each, and their sum."""
+    columns = [[*_figures(tally)] for tally in tallies]
+    rows = [
+        (f"{tally.setting.scenario}/{tally.setting.setup or 'auto'}", of)
+        for tally, of in zip(tallies, columns, strict=True)
+    ]
+    lines = [f"{'scenario':<24} {'calls':>6} {'killed':>7} {'failed':>7} {'left a trace':>13} {'seconds':>8}"]
+    for name, (calls, killed, failed, left, seconds) in (*rows, ("all", [*map(sum, zip(*columns, strict=True))])):
+        lines.append(f"{name:<24} {calls:>6} {killed:>7} {failed:>7} {left:>13} {seconds:>8}")
+    return lines
+
+
+def _figures(tally: Tally) -> tuple[int, int, int, int, int]:
+    killed = tally.points[KILL] + tally.points[KILL_MAIN]
+    return tally.calls, killed, tally.points[FAIL], len(tally.left), round(tally.seconds)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from . import ptrace
 from .names import name_of
 
-RUN_SECONDS = 20.0
-GRACE_SECONDS = 1.0
-"""How long processes may live on after the program itself."""
+RUN_SECONDS = 120.0
+GRACE_SECONDS = 5.0
+"""How long processes may live on after the program itself. Both are long enough for a machine that is busy."""
 
 KILL, KILL_MAIN, FAIL = "kill", "kill-main", "fail"
 
