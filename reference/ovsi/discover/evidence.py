@@ -53,7 +53,10 @@ class Directory(Record):
 
     def with_handle(self, handle: FileHandle) -> Directory:
         """The same directory, with the handle that the kernel gave for it."""
-        return unchecked(Directory, {**self.__dict__, "handle": handle, "handle_made": False, "handle_none": False})
+        return unchecked(Directory, (*tuple(self)[:_BEFORE_HANDLE], handle, False, False, self.uuid))
+
+
+_BEFORE_HANDLE = Directory._fields.index("handle")
 
 
 class Spot(Record):

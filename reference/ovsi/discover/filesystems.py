@@ -77,4 +77,4 @@ def make_handle(fs_type: str, inode: int, generation: int | None, subvolume: int
         data = _INO32_GEN.pack(inode, generation)
     else:
         return None
-    return unchecked(FileHandle, {"type": kind, "data": data})
+    return unchecked(FileHandle, (kind, data))

@@ -41,13 +41,13 @@ class HeldSources:
             key = (id(directory), index, name, id(layer.uid_map), id(layer.gid_map), role)
             verdict = known.get(key)
             if verdict is None:
-                slot = unchecked(Slot, {"role": role, "index": index, "declared": name})
+                slot = unchecked(Slot, (role, index, name))
                 maps = _maps(layer.uid_map, layer.gid_map)
                 verdict = known[key] = held(slot, self._directory(directory), maps)
             found.append(verdict)
         if facts.work is not None:
             name = _single(shown.work, shown.work_as_shown, facts.workdir, facts.work.path)
-            slot = unchecked(Slot, {"role": "work", "index": 0, "declared": name})
+            slot = unchecked(Slot, ("work", 0, name))
             found.append(held(slot, self._directory(facts.work), None))
         return found
 
@@ -63,19 +63,8 @@ class HeldSources:
 def held(slot: Slot, directory: Directory, idmap: IdMaps | None) -> Verdict:
     """What introspection says of a source: proved, unless its file system keeps no identities."""
     lacking = shortcoming(directory)
-    return unchecked(
-        Verdict,
-        {
-            "slot": slot,
-            "assurance": "consistent" if lacking else "proved",
-            "why": lacking or "",
-            "method": INTROSPECTION,
-            "directory": directory,
-            "candidate": None,
-            "idmap": idmap,
-            "idmap_known": True,
-        },
-    )
+    judged = ("consistent" if lacking else "proved", lacking or "", INTROSPECTION)
+    return unchecked(Verdict, (slot, *judged, directory, None, idmap, True))
 
 
 def _names(facts: OverlayFacts, shown: ShownOptions) -> list[bytes | None]:

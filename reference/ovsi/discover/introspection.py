@@ -157,22 +157,9 @@ def device_name(number: tuple[int, int]) -> str:
 def directory_of(facts: DirectoryFacts) -> Directory:
     """A directory as the kernel holds it."""
     fs_type = facts.filesystem.decode("utf-8", "replace")
-    return unchecked(
-        Directory,
-        {
-            "device": device_name(facts.device),
-            "fs_type": fs_type,
-            "inode": facts.inode,
-            "generation": None if fs_type in WITHOUT_GENERATION else facts.generation,
-            "subvolume": facts.subvolume,
-            "path": facts.path,
-            "deleted": facts.deleted,
-            "handle": None,
-            "handle_made": False,
-            "handle_none": False,
-            "uuid": facts.uuid,
-        },
-    )
+    generation = None if fs_type in WITHOUT_GENERATION else facts.generation
+    where = (device_name(facts.device), fs_type, facts.inode, generation, facts.subvolume, facts.path, facts.deleted)
+    return unchecked(Directory, (*where, None, False, False, facts.uuid))
 
 
 def held_options(options: tuple[tuple[str, str], ...]) -> dict[bytes, bytes | None]:

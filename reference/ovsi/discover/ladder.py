@@ -101,8 +101,7 @@ class Ladder:
             why = self.kernel.unavailable or self.kernel.failures.get(device, "not read")
             verdicts = self._climb(device, mounts, shown, findings, why)
             held = None
-        fields = {"device": device, "mounts": mounts, "super_options": super_options, "shown": shown, "facts": facts}
-        return unchecked(Account, {**fields, "held": held, "verdicts": tuple(verdicts), "findings": findings})
+        return unchecked(Account, (device, mounts, super_options, shown, facts, held, tuple(verdicts), findings))
 
     def _shown_elsewhere(self, device: str) -> bytes:
         """What another namespace shows of an overlay that is not mounted here; empty where none does."""

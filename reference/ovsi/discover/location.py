@@ -126,9 +126,9 @@ class Locator:
             made = make_handle(one.fs_type, one.inode, one.generation, one.subvolume)
             if made is None or data != made.data or kind != made.type or mount_id != mount.mount_id:
                 continue
-            spot = unchecked(Spot, {"path": path[strip:], "mount": mount, "namespace": None, "process": None})
-            fields = {"state": "located", "directory": one.with_handle(made), "spot": spot}
-            self._at_once[id(one)] = one, unchecked(Located, {**fields, "reason": None, "said": view.said})
+            spot = unchecked(Spot, (path[strip:], mount, None, None))
+            located = unchecked(Located, ("located", one.with_handle(made), spot, None, view.said))
+            self._at_once[id(one)] = one, located
 
     def guess(self, directory: Directory) -> Spot | None:
         """Where the directory would be by its path, not opened: a server may never answer."""

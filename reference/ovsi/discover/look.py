@@ -49,18 +49,7 @@ def look(fd: int, fs_type: str) -> Seen:
                 _inode, generation, subvolume = decoded
                 if fs_type in WITHOUT_GENERATION:
                     generation = None
-    return unchecked(
-        Seen,
-        {
-            "inode": status.st_ino,
-            "device": status.st_dev,
-            "generation": generation,
-            "subvolume": subvolume,
-            "handle": handle,
-            "handle_none": none,
-            "mount_id": mount_id,
-        },
-    )
+    return unchecked(Seen, (status.st_ino, status.st_dev, generation, subvolume, handle, none, mount_id))
 
 
 def same(directory: Directory, seen: Seen, *, device_known: bool) -> bool:
@@ -78,7 +67,7 @@ def same(directory: Directory, seen: Seen, *, device_known: bool) -> bool:
 
 def refined(directory: Directory, seen: Seen) -> Directory:
     """The directory with what was seen of it."""
-    fields = directory.__dict__ | {"handle_none": seen.handle_none}
+    fields = directory.fields() | {"handle_none": seen.handle_none}
     if fields["generation"] is None:
         fields["generation"] = seen.generation
     if fields["subvolume"] is None:
@@ -86,4 +75,4 @@ def refined(directory: Directory, seen: Seen) -> Directory:
     if seen.handle is not None:
         fields["handle"] = seen.handle
         fields["handle_made"] = False
-    return unchecked(Directory, fields)
+    return Directory(**fields)

@@ -8,7 +8,7 @@ by it, so options are split first. Below it lies overlay's own, a backslash befo
 from __future__ import annotations
 
 from ..linux.mountinfo import split_options, unescape
-from ..record import Record, unchecked
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,21 +105,8 @@ def parse_array(options: Iterable[bytes]) -> ShownOptions:
             found[f"{role}_as_shown"] = value
         elif not _mount_ids(name, value, found):
             own.append((name, value))
-    return unchecked(
-        ShownOptions,
-        {
-            **_NOT_SHOWN,
-            "flags": tuple(flags),
-            "security": tuple(security),
-            "lowers": tuple(lowers),
-            "data": tuple(data),
-            "own": tuple(own),
-            **found,
-        },
-    )
-
-
-_NOT_SHOWN: dict[str, Any] = ShownOptions().__dict__
+    found |= {"flags": tuple(flags), "security": tuple(security), "own": tuple(own)}
+    return ShownOptions(lowers=tuple(lowers), data=tuple(data), **found)
 
 
 def _mount_ids(name: bytes, value: bytes, found: dict[str, Any]) -> bool:

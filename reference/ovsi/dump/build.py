@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from ..introspect.facts import IdMap, OverlayFacts, UserNamespaceFacts
     from .tables import Tables
 
+    _Place = model.Place | None
+    # Of a source: identity, path, state, method, location, candidate, reason
+    Found = tuple[model.Identity | None, bytes | None, str, str | None, _Place, _Place, str | None]
+
 _ID_MAP_UNKNOWN = "an ID mapping shows through introspection only"
 _NOT_SHOWN = "the kernel shows no name for it"
 _FLAG_WORDS = ((16, "sync"), (128, "dirsync"), (64, "mand"), (1 << 25, "lazytime"))
 _SB_RDONLY = 1
 _REACHED = ("located", "covered", "elsewhere")
-
-
-_SOURCE: dict[str, Any] = model.Source(declared=None, state="unknown", assurance="none").__dict__
-"""A source of which nothing is known, to be filled in."""
 
 
 class Explanation(Record):
@@ -62,22 +62,11 @@ class Builder:
         layers: list[Any] = [known.get(id(verdict)) or self._source(verdict) for verdict in account.verdicts]
         work = layers.pop() if account.verdicts and account.verdicts[-1].slot.role == "work" else None
         security = account.shown.security
-        return unchecked(
-            model.Overlay,
-            {
-                "id": name,
-                "filesystem": filesystem,
-                "requires": (),
-                "mounts": mounts,
-                "options": self._effective(account),
-                "security_options": tuple([_option(key, value, "shown") for key, value in security]),
-                "superblock_flags": self._superblock_flags(account),
-                "shown_options": account.super_options,
-                "mounter": None if account.facts is None else self._mounter(account.facts),
-                "layers": tuple(layers),
-                "work": work,
-            },
-        )
+        requires: tuple[str, ...] = ()
+        head = (name, filesystem, requires, mounts, self._effective(account))
+        shown = (tuple([_option(key, value, "shown") for key, value in security]), self._superblock_flags(account))
+        mounter = None if account.facts is None else self._mounter(account.facts)
+        return unchecked(model.Overlay, (*head, *shown, account.super_options, mounter, tuple(layers), work))
 
     def _effective(self, account: Account) -> tuple[model.MountOption, ...]:
         held = account.held
@@ -111,22 +100,20 @@ class Builder:
         """The entry of a source, made."""
         slot, directory = verdict.slot, verdict.directory
         if directory is None:
-            fields = self._falling_short(verdict, verdict.candidate, None)
+            found = self._falling_short(verdict, verdict.candidate, None)
         elif verdict.assurance == "proved":
-            fields = self._proved(verdict, self.locator.locate(directory))
+            found = self._proved(verdict, self.locator.locate(directory))
         else:
-            fields = self._falling_short(verdict, self.locator.guess(directory), directory)
-        fields["declared"] = slot.declared
-        fields["assurance"] = verdict.assurance
-        if slot.declared is None or not verdict.idmap_known:
-            fields["missing"] = _missing_of_source(verdict)
+            found = self._falling_short(verdict, self.locator.guess(directory), directory)
+        identity, path, state, method, place, candidate, reason = found
+        missing = () if slot.declared is not None and verdict.idmap_known else _missing_of_source(verdict)
+        idmap = None if verdict.idmap is None or slot.role == "work" else _layer_idmap(verdict.idmap)
+        values = (slot.declared, identity, path, state, verdict.assurance, method, place, candidate, idmap, reason)
         source: model.Source
         if slot.role == "work":
-            source = unchecked(model.Source, {**_SOURCE, **fields})
+            source = unchecked(model.Source, (*values, (), missing))
         else:
-            if verdict.idmap is not None:
-                fields["idmap"] = _layer_idmap(verdict.idmap)
-            source = unchecked(model.Layer, {**_SOURCE, **fields, "role": slot.role})
+            source = unchecked(model.Layer, (*values, (), missing, slot.role))
         if source.state not in _REACHED:
             self.complete = False
         self._sources[id(verdict)] = source
@@ -144,36 +131,27 @@ class Builder:
             said += (("location", self.locator.locate(verdict.directory).said),)
         return Explanation(overlay, verdict.slot.name, said, verdict.explained())
 
-    def _proved(self, verdict: Verdict, located: Located) -> dict[str, Any]:
-        directory = located.directory
-        return {
-            "identity": self._identity(directory, located.spot),
-            "path": None if directory.deleted else directory.path,
-            "state": located.state,
-            "method": verdict.method,
-            "location": None if located.spot is None else self._place(located.spot, directory),
-            "reason": located.reason,
-        }
+    def _proved(self, verdict: Verdict, located: Located) -> Found:
+        directory, spot = located.directory, located.spot
+        identity = self._identity(directory, spot)
+        path = None if directory.deleted else directory.path
+        place = None if spot is None else self._place(spot, directory)
+        return identity, path, located.state, verdict.method, place, None, located.reason
 
-    def _falling_short(self, verdict: Verdict, spot: Spot | None, directory: Directory | None) -> dict[str, Any]:
-        fields: dict[str, Any] = {"state": "unknown", "reason": verdict.why}
-        if verdict.method is not None:
-            fields["method"] = verdict.method
-        if directory is not None and verdict.method is not None:
-            fields["identity"] = self._identity(directory, spot)
-        if spot is not None:
-            fields["candidate"] = self._place(spot, directory)
-        return fields
+    def _falling_short(self, verdict: Verdict, spot: Spot | None, directory: Directory | None) -> Found:
+        named = directory is not None and verdict.method is not None
+        identity = self._identity(directory, spot) if directory is not None and named else None
+        candidate = None if spot is None else self._place(spot, directory)
+        return identity, None, "unknown", verdict.method, None, candidate, verdict.why
 
     def _identity(self, directory: Directory, spot: Spot | None) -> model.Identity:
         handle = directory.handle
         made = None
         if handle is not None:
             made_by = "producer" if directory.handle_made else "kernel"
-            made = unchecked(model.Handle, {"type": handle.type, "bytes": handle.data, "made_by": made_by})
-        fields = {"filesystem": self.tables.filesystem(directory, spot), "inode": directory.inode}
-        fields |= {"generation": directory.generation, "subvolume": directory.subvolume, "handle": made}
-        return unchecked(model.Identity, {**fields, "missing": _missing_of_identity(directory)})
+            made = unchecked(model.Handle, (handle.type, handle.data, made_by))
+        which = (self.tables.filesystem(directory, spot), directory.inode, directory.generation, directory.subvolume)
+        return unchecked(model.Identity, (*which, made, _missing_of_identity(directory)))
 
     def _place(self, spot: Spot, directory: Directory | None) -> model.Place:
         if spot.process is not None:
@@ -183,7 +161,7 @@ class Builder:
         tables = self.tables
         filesystem = tables.filesystem(directory, spot) if directory else tables.of_mount(spot.mount)
         mount = self.tables.mount(spot.mount, filesystem, spot.namespace)
-        return unchecked(model.Place, {"mount": mount, "process": None, "path": spot.path})
+        return unchecked(model.Place, (mount, None, spot.path))
 
 
 def _missing_of_source(verdict: Verdict) -> tuple[tuple[str, str], ...]:

@@ -15,14 +15,10 @@ from ..record import unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from ..discover.ladder import Account, Ladder
     from ..discover.vantage import MountNamespace, Vantage
     from ..linux.mountinfo import Mount
 
-_MOUNT: dict[str, Any] = model.Mount(id="", filesystem="", mount_id=0, root=None, mount_point=b"/").__dict__
-"""A mount of which nothing is known, to be filled in."""
 _ROOT_GONE = "its root directory was removed"
 _NO_UUID = "this kernel does not tell it without introspection"
 
@@ -120,9 +116,8 @@ class Tables:
         self, fs_type: str, device: str, uuid: str | None, source: bytes | None, missing: tuple[tuple[str, str], ...]
     ) -> str:
         name = self._filesystem_ids[device] = f"fs{len(self.filesystems)}"
-        fields = {"id": name, "type": fs_type, "device": device, "uuid": uuid, "source": source}
         stability = stability_of(fs_type)
-        self.filesystems.append(unchecked(model.Filesystem, {**fields, "stability": stability, "missing": missing}))
+        self.filesystems.append(unchecked(model.Filesystem, (name, fs_type, device, uuid, source, stability, missing)))
         return name
 
     def mount(self, mount: Mount, filesystem: str, namespace: tuple[int, int | None] | None = None) -> str:
@@ -132,26 +127,12 @@ class Tables:
         if known is not None:
             return known
         name = self._mount_ids[key] = f"m{len(self.mounts)}"
-        self.mounts.append(
-            unchecked(
-                model.Mount,
-                {
-                    **_MOUNT,
-                    "id": name,
-                    "filesystem": filesystem,
-                    "mount_id": mount.mount_id,
-                    "unique_id": self._unique_id(mount, namespace),
-                    "parent_id": mount.parent_id,
-                    "root": None if mount.root_deleted else mount.root,
-                    "mount_point": mount.mount_point,
-                    "source": mount.source,
-                    "attributes": self._words(mount.attributes),
-                    "propagation": _propagation(mount),
-                    "namespace": model.Namespace(inode=namespace[0], unique_id=namespace[1]) if namespace else None,
-                    "missing": (("root", _ROOT_GONE),) if mount.root_deleted else (),
-                },
-            )
-        )
+        root = None if mount.root_deleted else mount.root
+        ids = (name, filesystem, mount.mount_id, self._unique_id(mount, namespace), mount.parent_id)
+        place = (root, mount.mount_point, mount.source, self._words(mount.attributes), _propagation(mount))
+        space = model.Namespace(inode=namespace[0], unique_id=namespace[1]) if namespace else None
+        missing = () if root is not None else (("root", _ROOT_GONE),)
+        self.mounts.append(unchecked(model.Mount, (*ids, *place, space, missing)))
         return name
 
     def _words(self, attributes: tuple[bytes, ...]) -> tuple[str, ...]:

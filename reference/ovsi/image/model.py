@@ -17,7 +17,7 @@ from ..record import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, Literal, Optional, Protocol, TypeVar, dataclass_transform
+    from typing import Literal, Optional, Protocol, TypeVar, dataclass_transform
 
     _T = TypeVar("_T")
     Nullable = Optional[_T]  # noqa: UP045 - an alias with a type variable can't be written with `|`
@@ -66,14 +66,7 @@ VERSION = "1.0"
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Entry(Record):
-    """Base of the records here: keyword arguments only, checked at once because a dump makes many."""
-
-    def __init__(self, **named: Any) -> None:
-        state = self.__dict__
-        state.update(self._defaults)
-        state.update(named)
-        if state.keys() != self._names:
-            raise TypeError(f"{type(self).__name__}: not given or not known: {', '.join(state.keys() ^ self._names)}")
+    """Base of the records here: keyword arguments only."""
 
 
 class Producer(Entry):

@@ -44,26 +44,19 @@ def layer(value: Any) -> model.Layer | None:
         if data.hex() != digits or not data or str(number) != inode or number >> 64:
             return None
         inside_path = path(inside)
-        made = unchecked(model.Handle, {"type": _handle_type(kind), "bytes": data, "made_by": made_by})
-        identified = {"filesystem": filesystem, "inode": number, "generation": _u32(generation), "subvolume": None}
+        made = unchecked(model.Handle, (_handle_type(kind), data, made_by))
+        known = unchecked(model.Identity, (filesystem, number, _u32(generation), None, made, ()))
         below_path = inside_path if below == inside else path(below)
-        fields = {
-            "role": role,
-            "declared": raw(declared),
-            "identity": unchecked(model.Identity, {**identified, "handle": made, "missing": ()}),
-            "path": inside_path,
-            "state": state,
-            "assurance": assurance,
-            "method": method,
-            "location": unchecked(model.Place, {"mount": mount, "process": None, "path": below_path}),
-        }
+        at = unchecked(model.Place, (mount, None, below_path))
+        declared_name = raw(declared)
     except (KeyError, TypeError, ValueError, Fault):
         return None
-    return unchecked(model.Layer, {**fields, **_REST})
+    values = (declared_name, known, inside_path, state, assurance, method, at)
+    return unchecked(model.Layer, (*values, *_REST, role))
 
 
 _SIZES = tuple(map(len, (_LAYER, _IDENTITY, _HANDLE, _PLACE)))
-_REST = {name: model.Layer._defaults[name] for name in ("candidate", "idmap", "reason", "requires", "missing")}
+_REST = tuple([model.Layer._defaults[name] for name in model.Layer._fields[7:-1]])
 
 
 def _are_good(words: tuple[object, ...]) -> bool:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Encoder = Callable[[Any], str]
-    Step = tuple[str, str, Encoder, Any]  # (field, '"name": ', encoder, the value that is left out)
+    Step = tuple[int, str, str, Encoder, Any]  # (number and name of the field, '"name": ', encoder, what is left out)
 
 
 def encode(image: model.Image) -> bytes:
@@ -70,30 +70,31 @@ _ENCODERS: dict[str, Encoder] = {  # every other kind is a string
 
 def _parts(record: model.Entry, steps: Iterable[Step]) -> list[str]:
     """The properties of a record that are written, each with its name."""
-    state = record.__dict__
-    if state.get("missing"):
-        return _parts_with_nulls(state, steps)
-    return [head + encoder(state[field]) for field, head, encoder, absent in steps if state[field] is not absent]
+    values: Any = record  # which is a tuple
+    if missing := getattr(record, "missing", ()):
+        return _parts_with_nulls(values, {name for name, _sentence in missing}, steps)
+    return [head + encoder(values[at]) for at, _, head, encoder, absent in steps if values[at] is not absent]
 
 
-def _parts_with_nulls(state: dict[str, Any], steps: Iterable[Step]) -> list[str]:
-    nulls = {name for name, _sentence in state["missing"]}
+def _parts_with_nulls(values: Any, nulls: set[str], steps: Iterable[Step]) -> list[str]:
     return [
-        head + ("null" if state[field] is None else encoder(state[field]))
-        for field, head, encoder, absent in steps
-        if state[field] is not absent or field in nulls
+        head + ("null" if values[at] is None else encoder(values[at]))
+        for at, field, head, encoder, absent in steps
+        if values[at] is not absent or field in nulls
     ]
 
 
 def _inline(kind: type[model.Entry]) -> Encoder:
     """An encoder of records of this class on one line."""
-    steps = _STEPS.get(kind) or _STEPS.setdefault(kind, _steps(kind))
+    steps: list[Step] = []
 
     def encoder(record: model.Entry) -> str:
+        if not steps:  # most images have no record of most classes
+            steps.extend(_steps(kind))
         return "{" + ", ".join(_parts(record, steps)) + "}"
 
-    if kind is model.Layer:
-        return lambda layer: _usual_layer(layer.__dict__) or encoder(layer)
+    if issubclass(kind, model.Source):
+        return _remembered(lambda source: _usual_source(source) or encoder(source))
     return encoder
 
 
@@ -101,36 +102,36 @@ def _inline(kind: type[model.Entry]) -> Encoder:
 # these equal to the general way, which takes three times as long.
 
 
-def _usual_layer(state: dict[str, Any]) -> str | None:
-    if state["identity"] is None or state["location"] is None or any(map(state.__getitem__, _RARE)):
+def _usual_source(source: model.Source) -> str | None:
+    if source.candidate or source.idmap or source.reason or source.requires or source.missing:
         return None
-    identity, place = _usual_identity(state["identity"].__dict__), _usual_place(state["location"].__dict__)
-    if identity is None or place is None or None in (state["declared"], state["path"], state["method"]):
+    identity = source.identity and _usual_identity(source.identity)
+    place = source.location and _usual_place(source.location)
+    declared, path, method = source.declared, source.path, source.method
+    if not identity or not place or declared is None or path is None or method is None:
         return None
+    role = f'"role": {_word(source.role)}, ' if isinstance(source, model.Layer) else ""
+    judged = f'"state": {_word(source.state)}, "assurance": {_word(source.assurance)}, "method": {_word(method)}'
     return (
-        f'{{"role": {_word(state["role"])}, "declared": {bytes_(state["declared"])}, "identity": {identity}, '
-        f'"path": {bytes_(state["path"])}, "state": {_word(state["state"])}, "assurance": {_word(state["assurance"])}, '
-        f'"method": {_word(state["method"])}, "location": {place}}}'
+        f'{{{role}"declared": {bytes_(declared)}, "identity": {identity}, "path": {bytes_(path)}, {judged}, '
+        f'"location": {place}}}'
     )
 
 
-def _usual_identity(state: dict[str, Any]) -> str | None:
-    if state["missing"] or state["generation"] is None or state["subvolume"] is not None or state["handle"] is None:
-        return None
-    handle = state["handle"].__dict__
-    if handle["made_by"] is None:
+def _usual_identity(identity: model.Identity) -> str | None:
+    handle, generation = identity.handle, identity.generation
+    if identity.missing or generation is None or identity.subvolume is not None or not (handle and handle.made_by):
         return None
     return (
-        f'{{"filesystem": {_word(state["filesystem"])}, "inode": "{state["inode"]}", "generation": '
-        f'{state["generation"]}, "handle": {{"type": {handle["type"]}, "bytes": "{handle["bytes"].hex()}", '
-        f'"madeBy": {_word(handle["made_by"])}}}}}'
+        f'{{"filesystem": {_word(identity.filesystem)}, "inode": "{identity.inode}", "generation": {generation}, '
+        f'"handle": {{"type": {handle.type}, "bytes": "{handle.bytes.hex()}", "madeBy": {_word(handle.made_by)}}}}}'
     )
 
 
-def _usual_place(state: dict[str, Any]) -> str | None:
-    if state["mount"] is None:
+def _usual_place(place: model.Place) -> str | None:
+    if place.mount is None:
         return None
-    return f'{{"mount": {_word(state["mount"])}, "path": {bytes_(state["path"])}}}'
+    return f'{{"mount": {_word(place.mount)}, "path": {bytes_(place.path)}}}'
 
 
 def _repeated(one: Encoder) -> Encoder:
@@ -143,6 +144,25 @@ def _repeated(one: Encoder) -> Encoder:
         if value is not last:
             text = one(value)
             last = value
+        return text
+
+    return encoder
+
+
+_MOST_REMEMBERED = 4096  # the lowers of an image that many overlays share, and then some
+
+
+def _remembered(one: Encoder) -> Encoder:
+    """An encoder that keeps many values: overlays have layers in common, as the same objects."""
+    known: dict[int, tuple[Any, str]] = {}  # by their ids, which are their own as long as they are kept here
+
+    def encoder(value: Any) -> str:
+        found = known.get(id(value))
+        if found is not None:
+            return found[1]
+        text = one(value)
+        if len(known) < _MOST_REMEMBERED:
+            known[id(value)] = value, text
         return text
 
     return encoder
@@ -174,13 +194,11 @@ def _steps(record: type[model.Entry], line: str = "") -> list[Step]:
             one = _repeated(one) if line and kind is not model.Layer else one
         elif nullable and required:
             one = _or_null(one)
-        steps.append((field, f'"{name}": ', one, _NOTHING if required else absent))
+        steps.append((record._fields.index(field), field, f'"{name}": ', one, _NOTHING if required else absent))
     return steps
 
 
 _NOTHING = object()  # what a required property is never
-_RARE = ("candidate", "idmap", "reason", "requires", "missing")  # of a layer: mostly absent, and false then
 _OVERLAY_LINE = ",\n   "
-_STEPS: dict[type[model.Entry], list[Step]] = {}
-_OVERLAY_STEPS = _STEPS[model.Overlay] = _steps(model.Overlay, "\n   ")
-_IMAGE_STEPS = _STEPS[model.Image] = _steps(model.Image, "\n ")
+_OVERLAY_STEPS = _steps(model.Overlay, "\n   ")
+_IMAGE_STEPS = _steps(model.Image, "\n ")

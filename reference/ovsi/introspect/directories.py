@@ -10,7 +10,6 @@ from .facts import DirectoryFacts
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any
 
     from .layout import Layout
     from .snapshot import Snapshot
@@ -129,16 +128,11 @@ class Directories:
             if not rows[dentry].inode:
                 raise Inconsistent(f"the dentry at {dentry:#x} has no inode")
         inodes = self._snapshot.rows(self._layout[shapes.Inode], [rows[dentry].inode for dentry in wanted])
-        common: dict[int, dict[str, Any]] = {}  # to all directories of a file system
+        common: dict[int, tuple[bytes, tuple[int, int], bytes, int]] = {}  # to all directories of a file system
         for address in {rows[dentry].superblock for dentry in wanted}:
             superblock = superblocks[address]
-            common[address] = {
-                "filesystem": self._types[superblock.type],
-                "device": device(superblock.device),
-                "uuid": superblock.uuid,
-                "superblock_flags": superblock.flags,
-                "superblock": address,
-            }
+            kind = self._types[superblock.type]
+            common[address] = kind, device(superblock.device), superblock.uuid, superblock.flags
         on_btrfs = [address for address in common if self.filesystem(address) == _BTRFS]
         subvolumes = self._subvolumes({rows[dentry].inode for dentry in wanted if rows[dentry].superblock in on_btrfs})
         where = self._layout[shapes.Dentry].columns("inode", "superblock")
@@ -150,16 +144,10 @@ class Directories:
             if above != address:
                 raise Inconsistent(f"the dentry at {dentry:#x} and its inode are of different file systems")
             path, unhashed = self.path(dentry)
-            fields = {
-                **common[address],
-                "inode": ino,
-                "generation": generation,
-                "subvolume": subvolumes.get(number),
-                "path": path,
-                "deleted": unhashed or not links or flags & _S_DEAD != 0,
-                "dentry": dentry,
-            }
-            found[dentry] = unchecked(DirectoryFacts, fields)
+            filesystem, number_of_device, uuid, flags_of_superblock = common[address]
+            which = (filesystem, number_of_device, uuid, ino, generation, subvolumes.get(number))
+            deleted = unhashed or not links or flags & _S_DEAD != 0
+            found[dentry] = unchecked(DirectoryFacts, (*which, path, deleted, flags_of_superblock, address, dentry))
         return found
 
     def _subvolumes(self, inodes: set[int]) -> dict[int, int]:

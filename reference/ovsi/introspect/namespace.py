@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..linux.namespaces import CLONE_NEWNS, namespace_type
+from ..record import unchecked
 from . import layout as shapes
 from .directories import Directories, device
 from .errors import Inconsistent, IntrospectionUnavailable
@@ -85,18 +86,10 @@ def _describe(layout: Layout, snapshot: Snapshot, mounts: list[int], rows: dict[
     for mount in mounts:
         row = rows[mount]
         parent = rows[row.parent] if row.parent in known and row.parent != mount else None
-        facts.append(
-            MountFacts(
-                mount_id=row.mnt_id,
-                unique_id=row.unique_id,
-                parent_id=parent.mnt_id if parent else None,
-                filesystem=directories.filesystem(row.superblock),
-                device=device(directories.superblock(row.superblock).device),
-                root=directories.path(row.root)[0],
-                mountpoint=directories.below(row.mountpoint, parent.root) if parent else None,
-                flags=row.flags,
-                peer_group=row.group,
-                superblock=row.superblock,
-            )
-        )
+        above = parent.mnt_id if parent else None
+        kind = (directories.filesystem(row.superblock), device(directories.superblock(row.superblock).device))
+        point = directories.below(row.mountpoint, parent.root) if parent else None
+        place = (directories.path(row.root)[0], point)
+        ids = (row.mnt_id, row.unique_id, above)
+        facts.append(unchecked(MountFacts, (*ids, *kind, *place, row.flags, row.group, row.superblock)))
     return facts

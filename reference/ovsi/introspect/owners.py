@@ -34,7 +34,7 @@ class Owners:
         self._snapshot = snapshot
         self._namespaces: dict[int, UserNamespaceFacts] = {}
         self._credentials: dict[int, CredentialFacts] = {}
-        self._idmaps: dict[int | None, tuple[IdMap | None, IdMap | None]] = {unmapped: (None, None), None: (None, None)}
+        self.idmaps: dict[int | None, tuple[IdMap | None, IdMap | None]] = {unmapped: (None, None), None: (None, None)}
 
     def namespace(self, address: int) -> UserNamespaceFacts:
         """A user namespace with its ancestors."""
@@ -89,12 +89,12 @@ class Owners:
     def idmap(self, mount: shapes.VfsMount) -> tuple[IdMap | None, IdMap | None]:
         """The UID and GID map of a mount; (None, None) where it is not ID-mapped."""
         address = idmap_of(mount)  # None before there were ID-mapped mounts
-        known = self._idmaps.get(address)
+        known = self.idmaps.get(address)
         if known is None:
             assert address is not None
             uid_map, gid_map = map(self._id_map, self._map_addresses(address, mount.idmap is None))
             is_none = uid_map in ((), _IDENTITY) and gid_map in ((), _IDENTITY)
-            known = self._idmaps[address] = (None, None) if is_none else (uid_map, gid_map)
+            known = self.idmaps[address] = (None, None) if is_none else (uid_map, gid_map)
         return known
 
     def _map_addresses(self, address: int, is_namespace: bool) -> tuple[int, int]:

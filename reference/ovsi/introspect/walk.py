@@ -8,7 +8,7 @@ from .directories import Directories, device
 from .errors import Inconsistent
 from .facts import DATA, LOWER, UPPER, LayerFacts, OverlayFacts
 from .options import Options
-from .owners import Owners
+from .owners import Owners, idmap_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class _Overlays:
         names[0] = strings.get(overlay.upperdir)
         first_data = len(layers) - (overlay.data_layer_count or 0)
         found = []
-        idmap = self._owners.idmap
+        known_maps = self._owners.idmaps
         for index, layer in enumerate(layers):
             if not layer.mount:
                 continue
@@ -163,26 +163,13 @@ class _Overlays:
             directory = directories[mount.root]
             if directory.superblock != mount.superblock:
                 raise Inconsistent("a layer's mount and its root are of different file systems")
-            uid_map, gid_map = idmap(mount)
-            fields = {
-                "role": UPPER if not index else LOWER if index < first_data else DATA,
-                "directory": directory,
-                "uid_map": uid_map,
-                "gid_map": gid_map,
-                "mount_flags": mount.flags,
-                "declared": names[index],
-            }
-            found.append(unchecked(LayerFacts, fields))
-        return OverlayFacts(
-            superblock=address,
-            device=device(superblock.device),
-            uuid=superblock.uuid,
-            superblock_flags=superblock.flags,
-            layers=tuple(found),
-            work=directories[overlay.work] if overlay.work else None,
-            options=self._options.of(overlay),
-            workdir=strings.get(overlay.workdir),
-            lowerdir=strings.get(overlay.lowerdir or 0),
-            creator=self._owners.credentials(overlay.creator),
-            user_namespace=self._owners.namespace(superblock.user_namespace),
-        )
+            uid_map, gid_map = known_maps.get(idmap_of(mount)) or self._owners.idmap(mount)
+            role = UPPER if not index else LOWER if index < first_data else DATA
+            found.append(unchecked(LayerFacts, (role, directory, uid_map, gid_map, mount.flags, names[index])))
+        owner = self._owners.namespace(superblock.user_namespace)
+        which = (address, device(superblock.device), superblock.uuid, superblock.flags)
+        work = directories[overlay.work] if overlay.work else None
+        named = (strings.get(overlay.workdir), strings.get(overlay.lowerdir or 0))
+        creator = self._owners.credentials(overlay.creator)
+        made_of = (tuple(found), work, self._options.of(overlay))
+        return unchecked(OverlayFacts, (*which, *made_of, *named, creator, owner))

@@ -10,7 +10,7 @@ are split first and unescaped after that. An LSM's value alone holds plain comma
 
 from __future__ import annotations
 
-from ..record import Record
+from ..record import Record, unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,45 +94,31 @@ def _parse_line(line: bytes, known: dict[bytes, tuple[bytes, ...]], unique_ids: 
         known[attributes] = tuple(attributes.split(b","))
     deleted = root.endswith(_DELETED)
     mount_id = int(number)
-    fields: dict[str, object] = {
-        "mount_id": mount_id,
-        "parent_id": int(parent),
-        "device": device.decode(),
-        "root": (root[: -len(_DELETED)] or b"/") if deleted else root,
-        "root_deleted": deleted,
-        "mount_point": mount_point,
-        "attributes": known[attributes],
-        "shared": None,
-        "master": None,
-        "propagate_from": None,
-        "unbindable": False,
-        "unknown_fields": (),
-        "fs_type": fs_type,
-        "source": source,
-        "super_options": super_options,
-        "unique_id": unique_ids.get(mount_id),
-    }
-    if optional:
-        fields.update(_optional_fields(optional))
-    mount = Mount.__new__(Mount)
-    object.__setattr__(mount, "__dict__", fields)  # the constructor's checks would cost as much again
-    return mount
+    unique_id = unique_ids.get(mount_id)
+    if deleted:
+        root = root[: -len(_DELETED)] or b"/"
+    place = (mount_id, int(parent), device.decode(), root, deleted)
+    kind = (fs_type, source, super_options, unique_id)
+    events = _optional_fields(optional) if optional else _PRIVATE
+    return unchecked(Mount, (*place, mount_point, known[attributes], *events, *kind))
 
 
-def _optional_fields(fields: list[bytes]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    unknown = []
+_PRIVATE = (None, None, None, False, ())
+
+
+def _optional_fields(fields: list[bytes]) -> tuple[object, ...]:
+    """`shared` to `unknown_fields`."""
+    found: dict[bytes, int] = {}
+    unbindable, unknown = False, []
     for field in fields:
         tag, _colon, value = field.partition(b":")
         if tag in (b"shared", b"master", b"propagate_from"):
-            found[tag.decode()] = int(value)
+            found[tag] = int(value)
         elif field == b"unbindable":
-            found["unbindable"] = True
+            unbindable = True
         else:
             unknown.append(field)
-    if unknown:
-        found["unknown_fields"] = tuple(unknown)
-    return found
+    return *map(found.get, (b"shared", b"master", b"propagate_from")), unbindable, tuple(unknown)
 
 
 def unescape(value: bytes) -> bytes:

@@ -203,19 +203,9 @@ def _source_plan(overlay: Overlay, name: str, source: Source, tables: _Tables) -
         _allow_unproved(source, subject, tables.request.accept, proved)
     place = source.location if proved else source.candidate
     filesystem = _filesystem_of(source, place, tables)
-    fields = {
-        "name": name,
-        "role": name.partition("/")[0],
-        "ways": tuple(_ways(source, place, filesystem, tables)),
-        "identity": source.identity,
-        "filesystem": filesystem,
-        "proved": proved,
-        "state": source.state,
-        "reason": source.reason or "",
-        "idmap": source.idmap,
-        "idmap_known": idmap_known,
-    }
-    return unchecked(SourcePlan, fields)
+    ways = tuple(_ways(source, place, filesystem, tables))
+    how = (ways, source.identity, filesystem, proved, source.state, source.reason or "", source.idmap, idmap_known)
+    return unchecked(SourcePlan, (name, name.partition("/")[0], *how))
 
 
 def _allow_unproved(source: Source, subject: str, accept: frozenset[str], proved: bool) -> None:

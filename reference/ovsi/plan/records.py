@@ -94,7 +94,10 @@ class ByMount(Record):
 
     def at(self, path: bytes | None, below: bytes | None) -> ByMount:
         """The same for another source there."""
-        return unchecked(ByMount, {**self.__dict__, "path": path, "below": below})
+        place = (self.device, self.uuid)
+        return unchecked(
+            ByMount, (*place, path, self.mount_point, self.mount_root, below, self.witnesses, self.namespaces)
+        )
 
     def hint(self) -> bytes | None:
         """The whole path at which the image found it."""

@@ -97,7 +97,7 @@ def image(
     describer = describer or Describer()
 
     def layer(role: model.Role, path: bytes) -> model.Layer:
-        return model.Layer(role=role, **describer.source(path).__dict__)
+        return model.Layer(role=role, **describer.source(path).fields())
 
     layers = [layer("upper", upper)] if upper is not None else []
     layers += [layer("lower", path) for path in lowers] + [layer("data", path) for path in data]

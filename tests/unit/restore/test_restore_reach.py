@@ -82,7 +82,7 @@ def test_two_file_systems_one_over_the_other(vantage: str) -> None:
     describer.table = read_mount_table()
     image = images.image([b"/tmp/fs/high"], b"/tmp/fs/up", b"/tmp/fs/wk", describer=describer)
     overlay = image.overlays[0]
-    layers = (*overlay.layers, model.Layer(role="lower", **low.__dict__))
+    layers = (*overlay.layers, model.Layer(role="lower", **low.fields()))
     twin("fs")
     image = image.replace(overlays=(overlay.replace(layers=layers),))
     Path("fs/l0/who").unlink()
