@@ -3,9 +3,11 @@
 ovsi-conformance --impl CMD [options of the suite and of pytest] [TEST…]
 ovsi-conformance render REPORT.json [--output DIR]
 ovsi-conformance compare REPORT.json REPORT.json… [--output FILE]
+ovsi-conformance adapter sh|py
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -15,16 +17,18 @@ from .harness import publish
 from .harness.edition import SHOWN
 
 SUITE = Path(__file__).resolve().parent
+_ALONE = ("-c", os.devnull, f"--rootdir={SUITE}", f"--confcutdir={SUITE}", "-p", "no:cacheprovider", "-rN")
+"""No settings of pytest of the project that the suite happens to be installed in."""
 
 
 def main() -> int:
     words = sys.argv[1:]
-    if words[:1] in (["render"], ["compare"]):
+    if words[:1] in (["render"], ["compare"], ["adapter"]):
         return _make(words)
     if words == ["--version"]:
         print(SHOWN)
         return 0
-    return int(pytest.main(["-p", "no:cacheprovider", *_for_pytest(words)]))
+    return int(pytest.main([*_ALONE, *_for_pytest(words)]))
 
 
 def _for_pytest(words: list[str]) -> list[str]:
@@ -33,6 +37,12 @@ def _for_pytest(words: list[str]) -> list[str]:
     others = [word for word in words if word not in named]
     chosen = named or any("::" in word or word.endswith(".py") for word in others)
     return [*([] if chosen else [str(SUITE)]), *(str(SUITE / word) for word in named), *others]
+
+
+def _skeletons() -> Path:
+    """Beside the suite where it is installed, else in the checkout."""
+    installed = SUITE / "adapter"
+    return installed if installed.is_dir() else SUITE.parent / "examples" / "adapter"
 
 
 def _make(words: list[str]) -> int:
@@ -44,7 +54,12 @@ def _make(words: list[str]) -> int:
     compare = commands.add_parser("compare", help="one page on which implementations are columns")
     compare.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json")
     compare.add_argument("--output", type=Path, metavar="FILE", default=Path("compare.html"), help="(compare.html)")
+    adapter = commands.add_parser("adapter", help="a skeleton of an adapter, on standard output")
+    adapter.add_argument("language", choices=("sh", "py"))
     given = parser.parse_args(words)
+    if given.command == "adapter":
+        print((_skeletons() / f"adapter.{given.language}").read_text(), end="")
+        return 0
     try:
         reports = [publish.read(path) for path in given.reports]
         if given.command == "render":

@@ -72,6 +72,7 @@ def _files_of(tree: str) -> set[str]:
 def test_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     folders = {"reference/ovsi": "ovsi", "conformance": "ovsi_conformance", "schemas": "ovsi_schemas"}
+    folders["examples/adapter"] = "ovsi_conformance/adapter"
     wanted = {f"{folder}/{name}" for tree, folder in folders.items() for name in _files_of(tree)}
     data = {name.split(".data/data/", 1)[1] for name in names if ".data/data/" in name}
     rest = {name for name in names if ".dist-info/" not in name and ".data/data/" not in name}

@@ -52,7 +52,7 @@ def run(argv: Sequence[bytes], limit: float, pass_fds: Sequence[int] = ()) -> Ra
         code = _wait(process, limit)
         lingering = _end_group(process.pid)
         return Ran(tuple(argv), code, _content(out), _content(err), lingering=lingering)
-    except (FileNotFoundError, PermissionError, NotADirectoryError) as error:
+    except OSError as error:  # of exec: not there, a directory, not executable, no program
         return Ran(tuple(argv), 127, b"", str(error).encode(), absent=True)
     finally:
         os.close(out)

@@ -18,7 +18,7 @@ SMOKE = (
     r"test_restorer\.py::test_(lookalike_in_its_place|source_is_gone)\[lower/1-inside\]$",
     r"test_restorer\.py::test_target\[missing-inside\]$",
     r"test_round_trip\.py::test_there_and_back\w*\[core-(one-lower|three-lowers)-inside\]$",
-    r"test_interchange\.py::.*\[core-(one-lower|three-lowers)-inside\]$",
+    r"test_interchange\.py::test_other_end\[core-(read-only|one-lower)-inside-",
 )
 """A handful of each class: no privilege, seconds, and a wrong adapter shows."""
 

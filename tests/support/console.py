@@ -27,6 +27,7 @@ _VOLATILE = (
     (re.compile(r"\b\d+:\d+\b"), "N:N"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"\bmnt:\[\d+\]"), "mnt:[N]"),
+    (re.compile(r"\bLinux \d+\.\d+"), "Linux N.N"),
     (re.compile(r"nspawn-volatile-\w{6}"), "nspawn-volatile-X"),
     (re.compile(r"[ \t]+"), " "),
     (re.compile(r" $", re.MULTILINE), ""),
