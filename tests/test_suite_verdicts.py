@@ -28,11 +28,11 @@ from .support.run_suite import ROOT, suite
         ("sh -c 'exec sleep 1000'", "did not end within the time limit"),
         ("sh -c 'kill -SEGV $$'", "died of signal 11"),
         ("sh -c 'exec yes'", "`info` gives no claims"),
-        ("/no/such/command", "the command can't be run: [Errno 2]"),
-        ("no-such-command-on-the-path", "the command can't be run: [Errno 2]"),
-        ("/usr", "the command can't be run: [Errno 13]"),
-        ("/etc/passwd", "the command can't be run: [Errno 13]"),
-        ("/etc/passwd/below", "the command can't be run: [Errno 20]"),
+        ("/no/such/command", "the command can't be run; stderr: [Errno 2]"),
+        ("no-such-command-on-the-path", "the command can't be run; stderr: [Errno 2]"),
+        ("/usr", "the command can't be run; stderr: [Errno 13]"),
+        ("/etc/passwd", "the command can't be run; stderr: [Errno 13]"),
+        ("/etc/passwd/below", "the command can't be run; stderr: [Errno 20]"),
     ],
 )
 def test_no_implementation(command: str, why: str, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class Answer:
 def classify(ran: Ran, subcommand: bytes) -> Answer:
     """Which of the contract's exits this is; everything that is none of them is a crash."""
     if ran.absent:
-        return Answer(Outcome.CRASHED, ran, why=f"the command can't be run: {ran.stderr.decode(errors='replace')}")
+        return Answer(Outcome.CRASHED, ran, why="the command can't be run")
     if ran.code is None:
         return Answer(Outcome.CRASHED, ran, why="did not end within the time limit")
     if ran.code < 0:

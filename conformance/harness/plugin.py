@@ -143,7 +143,7 @@ def _takes_two(config: pytest.Config) -> bool:
     """Whether the class for two has a place in this run: with a peer, or to say that a claim of it was not judged."""
     claims = config.stash[_INFO]["claims"] if _INFO in config.stash else []
     claimed = any(claim["class"] == _WITH_PEER for claim in claims)
-    return claimed or _PEER in config.stash or config.option.collectonly
+    return (claimed and not config.option.smoke) or _PEER in config.stash or config.option.collectonly
 
 
 def _claim(item: pytest.Item) -> tuple[str, str, str]:
