@@ -100,16 +100,31 @@ def lines(plan: Plan) -> list[str]:
             option.name if option.value is None else f"{option.name}={text(option.value)}" for option in overlay.options
         ]
         out.append(f"  options     {','.join([*overlay.superblock_flags, *words]) or 'none'}")
+        out += [f"  security    {option.name}={text(option.value or b'')}" for option in overlay.security_options]
         out += [f"  mount at    {text(mount.target)}{_of_root(mount)}" for mount in overlay.mounts]
         out += [f"  note        {note}" for note in overlay.notes]
+    return out + _of_all(plan)
+
+
+def _of_all(plan: Plan) -> list[str]:
+    """What holds for every overlay, where it is not as usual."""
+    out = [] if plan.pid is None else [f"into the mount namespace of process {plan.pid}"]
+    if not plan.same_boot:
+        out.append("the image is of another boot: sources are told by what outlives one (spec, section 4.5)")
+    if plan.accept:
+        out.append(f"deviations accepted: {', '.join(sorted(plan.accept))}")
     if plan.mount_devices:
-        out.append("the device of a file system that is mounted nowhere is mounted privately (--mount-devices)")
+        out.append("the device of a file system that is mounted nowhere is mounted privately")
     return out
 
 
 def _of_root(mount: MountPlan) -> str:
     shown = "" if mount.root == b"/" else f" its directory {_text(mount.root) or 'that was removed'}"
-    return shown + (f" ({','.join(mount.attributes)})" if mount.attributes else "")
+    words = [",".join(mount.attributes)] if mount.attributes else []
+    words += [f"shared in group {mount.peer_group} of the image"] if mount.peer_group is not None else []
+    words += [f"slave of group {mount.master} of the image"] if mount.master is not None else []
+    words += ["unbindable"] if mount.unbindable else []
+    return shown + (f" ({'; '.join(words)})" if words else "")
 
 
 def _in_words(source: SourcePlan) -> str:
@@ -117,8 +132,17 @@ def _in_words(source: SourcePlan) -> str:
     checked = "not proved: its candidate"
     if source.proved and source.identity is not None:
         checked = f"inode {source.identity.inode}"
-    mapped = " through an ID map" if source.idmap is not None else ""
-    return f"{', else '.join(parts) or 'in no place known'} [{checked}]{mapped}"
+    return f"{', else '.join(parts) or 'in no place known'} [{checked}]{_mapped(source.idmap)}"
+
+
+def _mapped(idmap: LayerIdmap | None) -> str:
+    if idmap is None:
+        return ""
+    uids, gids = (
+        " ".join(f"{part.inside}:{part.outside}:{part.count}" for part in ranges)
+        for ranges in (idmap.uid_map, idmap.gid_map)
+    )
+    return f" mapping IDs {uids}" if uids == gids else f" mapping users {uids}, groups {gids}"
 
 
 def _way_in_words(way: Way) -> str:

@@ -138,6 +138,24 @@ def test_paths() -> None:
     assert (common(b"/a/b", b"/a/c"), common(b"/a", b"/b"), common(b"/a", b"/a/b")) == (b"/a", b"/", b"/a")
 
 
+def test_lines_tell_what_is_not_as_usual() -> None:
+    asked = Request(target=b"/t", pid=42, accept=frozenset({"unproved"}), mount_devices=True)
+    extents = (model.IdRange(inside=0, outside=100000, count=65536),)
+    made = plan(asked, boot="22222222-2222-4222-8222-222222222222")
+    overlay = made.overlays[0]
+    source = overlay.sources[0].replace(idmap=model.LayerIdmap(uid_map=extents, gid_map=extents))
+    other = overlay.sources[1].replace(idmap=model.LayerIdmap(uid_map=extents, gid_map=extents * 2))
+    dressed = overlay.mounts[0].replace(attributes=("rw",), peer_group=7, master=9)
+    changed = overlay.replace(sources=(source, other), mounts=(dressed, dressed.replace(peer_group=None, master=None)))
+    text = lines(made.replace(overlays=(changed,)))
+    assert text[1].endswith(" mapping IDs 0:100000:65536")
+    assert text[2].endswith(" mapping users 0:100000:65536, groups 0:100000:65536 0:100000:65536")
+    assert text[-6].endswith("/t (rw; shared in group 7 of the image; slave of group 9 of the image)")
+    assert text[-5].endswith("/t (rw)")
+    assert [line.split()[0] for line in text[-4:]] == ["into", "the", "deviations", "the"]
+    assert len(lines(plan())) == len(lines(made)) - 4
+
+
 def test_as_data_and_lines() -> None:
     made = plan()
     assert json.loads(json.dumps(as_data(made)))["overlays"][0]["sources"][0]["name"] == "lower/0"
