@@ -104,7 +104,7 @@ def test_extra_keys_are_no_fault() -> None:
 
 
 def test_nothing_outlives_a_killed_suite(tmp_path: Path) -> None:
-    """kill -9 of pytest in the middle of a call: no process, no mount is left."""
+    """kill -9 of pytest in the middle of a call: no process, no mount is left; the report is an unfinished one."""
     program = tmp_path / "hangs"
     claims = [{"class": "dumper", "profile": "core", "vantage": "inside"}]
     info = {"implementation": {"name": "n", "version": "1"}, "specifications": ["1.0"], "claims": claims}
@@ -116,6 +116,7 @@ def test_nothing_outlives_a_killed_suite(tmp_path: Path) -> None:
     program.chmod(0o755)
     mounts = Path("/proc/self/mountinfo").read_text()
     command = [sys.executable, "-m", "pytest", "conformance", "-q", "-p", "no:cacheprovider", f"--impl={program}"]
+    command += [f"--report={tmp_path}"]
     run = subprocess.Popen(
         [*command, "-k", "test_answer and core-one-lower-inside"], cwd=ROOT, stdout=subprocess.DEVNULL
     )
@@ -126,6 +127,9 @@ def test_nothing_outlives_a_killed_suite(tmp_path: Path) -> None:
     run.wait()
     _wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in inside))
     assert Path("/proc/self/mountinfo").read_text() == mounts
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["closing"] is None
+    assert errors_by("report", report) == []
 
 
 def _wait(condition: Callable[[], bool]) -> None:

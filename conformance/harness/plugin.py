@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ..reporting.summary import ALWAYS, hollow
+from ..reporting import summary
+from ..reporting.summary import ALWAYS
 from . import around, keep, known, observation, publish, report, withdrawn
 from .asked import Asked, add_options, asked
 from .cases import Case
@@ -232,7 +233,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run.finished = session.exitstatus in ended and not (session.shouldstop or session.shouldfail)
     if not run.part:
         without = () if _PEER in session.config.stash else (_WITH_PEER,)
-        run.empty = hollow(run.core(), lambda claim: claim[0] not in without and wanted.selection.asks(claim))
+        run.empty = summary.hollow(run.core(), lambda claim: claim[0] not in without and wanted.selection.asks(claim))
     if session.exitstatus == pytest.ExitCode.OK and (run.fails() or not run.finished):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if wanted.write_known:
