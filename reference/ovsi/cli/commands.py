@@ -39,13 +39,6 @@ class Command(Record):
     examples: tuple[tuple[str, str], ...] = ()
 
 
-def number(word: bytes) -> int:
-    """A decimal number from 0 on."""
-    if not word.isdigit() or len(word) > 20:
-        raise ValueError("a number")
-    return int(word)
-
-
 def process_id(word: bytes) -> int:
     """A process ID."""
     if not word.isdigit() or len(word) > 20 or not int(word):
@@ -56,9 +49,9 @@ def process_id(word: bytes) -> int:
 def mount_id(word: bytes) -> tuple[bool, int]:
     """Whether it is a unique ID, and the ID: `N` as mountinfo shows it, or `unique:N`."""
     unique, _, digits = word.rpartition(b":")
-    if unique not in (b"", b"unique") or word.startswith(b":"):
+    if unique not in (b"", b"unique") or word.startswith(b":") or not digits.isdigit() or len(digits) > 20:
         raise ValueError("a mount ID `N` or `unique:N`")
-    return unique == b"unique", number(digits)
+    return unique == b"unique", int(digits)
 
 
 def path(word: bytes) -> bytes:

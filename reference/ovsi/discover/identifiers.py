@@ -79,7 +79,7 @@ class Identifiers:
             return nothing("the overlay's file identifiers do not name real objects here (a user namespace)")
         if root.of_upper != merged.with_upper:
             return nothing("the handle of the overlay's root is not of the layer that its options say")
-        directory, why = self._directory(root)
+        directory, why = self._directory(root, readings)
         if directory is None:
             return nothing(why)
         top = "upper" if merged.with_upper else "lower/0"
@@ -199,11 +199,17 @@ class Identifiers:
             return False
         return real is not None and not real.of_upper and real.uuid == member.directory.uuid and real.handle == own
 
-    def _directory(self, real: RealHandle) -> tuple[Directory | None, str]:
-        """The directory of a real handle, on the one file system that bears the UUID."""
+    def _directory(self, real: RealHandle, readings: list[dict[str, Candidate]]) -> tuple[Directory | None, str]:
+        """The directory of a real handle, on the one file system that bears the UUID.
+
+        A candidate that has the handle is it; to open it by the handle takes rights.
+        """
         pin, why = self.pins.by_uuid(real.uuid)
         if pin is None:
             return None, why
+        for one in (one.directory for reading in readings for one in reading.values()):
+            if one.device == pin.device and one.handle == real.handle:
+                return one.replace(uuid=real.uuid), why
         decoded = decode_handle(pin.fs_type, real.handle)
         if decoded is None:
             return None, f"the form of {pin.fs_type}'s handles is not known here"

@@ -84,7 +84,8 @@ def overlays_of_system(*, without: frozenset[str] = frozenset()) -> System:
         system = system and system.replace(complete=False, consistent=False)
     assert system is not None, "the last look gives one"
     if not system.found and system.hidden:
-        what = f"no overlay in sight, and {system.hidden} processes may not be looked into"
+        count = "1 process" if system.hidden == 1 else f"{system.hidden} processes"
+        what = f"no overlay in sight, and {count} may not be looked into"
         raise Refusal("permission-denied", what, "this system")
     if not system.found:
         raise Refusal("no-overlay", "no mount namespace of this system holds an overlay", "this system")

@@ -65,7 +65,7 @@ def test_an_operand_may_follow_two_dashes() -> None:
         (b"dump --all --output x --pid 0", "not a process ID"),
         (b"dump --all --output x --pid -1", "not a process ID"),
         (b"dump --all --output x --pid 1x", "not a process ID"),
-        (b"dump --mount-id unique: --output x", "not a number"),
+        (b"dump --mount-id unique: --output x", "not a mount ID"),
         (b"dump --mount-id other:1 --output x", "not a mount ID"),
         (b"dump --mount-id :1 --output x", "not a mount ID"),
         (b"dump --all=yes --output x", "--all takes no value"),

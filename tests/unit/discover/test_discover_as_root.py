@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 
@@ -11,6 +12,7 @@ from ovsi.errors import Refusal
 from ovsi.linux import mountapi, namespaces
 from ovsi.linux.mounttable import read_mount_table
 
+from .conftest import ORDINARY, PR_SET_DUMPABLE
 from .stacks import (
     Helper,
     agreed,
@@ -61,6 +63,23 @@ def test_without_introspection_handles_prove_upper_and_lowers() -> None:
     assert states(result) == LOCATED | {"work": "consistent"}
     assert not result.complete
     assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {"file-identifier"}
+
+
+def test_an_ordinary_user_of_the_host_needs_no_rights_at_all() -> None:
+    """Handles of what its names lead to are compared with those that the overlay tells; nothing is opened by handle."""
+    where = plain()
+    os.setgroups([])
+    os.setresgid(ORDINARY, ORDINARY, ORDINARY)
+    os.setresuid(ORDINARY, ORDINARY, ORDINARY)
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1)  # else /proc/self stays root's
+    result = taken(where)
+    assert states(result) == LOCATED | {"work": "consistent"}
+    assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {"file-identifier"}
+    assert {name: place_of(result, one) for name, one in sources(result).items() if one.state == "located"} == {
+        "upper": b"/tmp/s/u",
+        "lower/0": b"/tmp/s/l0",
+        "lower/1": b"/tmp/s/l1",
+    }
 
 
 def test_names_alone_prove_nothing() -> None:
