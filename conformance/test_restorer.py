@@ -333,6 +333,16 @@ def test_option_that_the_kernel_lacks(implementation: Implementation, vantage: V
         require(refused.judge(scene.attempt(), "OVSI-REST-015", "unsupported"), describe.text(scene.stack))
 
 
+@pytest.mark.requirement("OVSI-REST-018", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("flag", ["x_no_such_flag", "volatile"])
+def test_word_that_is_no_superblock_flag(implementation: Implementation, vantage: Vantage, flag: str) -> None:
+    """An option of overlay among the flags is not taken for one."""
+    with unmounted(implementation, vantage) as scene:
+        scene.document["overlays"][0]["superblockFlags"].append(flag)
+        require(refused.judge(scene.attempt(), "OVSI-REST-018", "unsupported"), describe.text(scene.stack))
+
+
 @pytest.mark.requirement("OVSI-REST-030", *restored.IDS)
 @pytest.mark.parametrize(
     "vantage", [pytest.param(Vantage.INSIDE, id="inside", marks=pytest.mark.claim("restorer", "core", "inside"))]

@@ -6,7 +6,7 @@ from ..errors import Refusal
 from ..identity import by_device_alone
 from ..image.model import by_id, sources
 from ..record import unchecked
-from .options import planned, planned_security
+from .options import planned, planned_flags, planned_security
 from .paths import below, joined
 from .records import (
     ByInner,
@@ -153,7 +153,7 @@ def _overlay_plan(overlay: Overlay, tables: _Tables, wanted: bool, serves: bool)
         sources=tuple(_source_plan(overlay, name, source, tables) for name, source in sources(overlay)),
         options=planned(overlay.options),
         security_options=planned_security(overlay.security_options),
-        superblock_flags=overlay.superblock_flags,
+        superblock_flags=planned_flags(overlay.superblock_flags),
         mounter=overlay.mounter,
         mounts=_mount_plans(overlay, tables, notes) if wanted else (),
         serves=serves,

@@ -6,6 +6,7 @@ another decides. The list of names is the image's own: an option unknown here is
 
 from __future__ import annotations
 
+from ..errors import Refusal
 from .records import Option
 
 TYPE_CHECKING = False
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 SHOW_ONLY = ("lowerdir_mnt_id", "upperdir_mnt_id")
 """What some kernels show and none takes (Virtuozzo)."""
+
+SUPERBLOCK_FLAGS = {"rw": 0, "ro": 1, "sync": 16, "mand": 64, "dirsync": 128, "lazytime": 1 << 25}
+"""The words that fsconfig takes for flags of any superblock (fs/fs_context.c), with the bits of mount(2)."""
 
 _LAYERS = ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir")
 
@@ -53,6 +57,14 @@ def planned(options: Iterable[MountOption]) -> tuple[Option, ...]:
             continue
         given.append(Option(option.name, option.value, (option.name, option.value) not in _WITHOUT_EFFECT))
     return tuple(given)
+
+
+def planned_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
+    """Superblock flags as they are; any other word would be taken for an option. Raises Refusal: unsupported-option."""
+    for flag in flags:
+        if flag not in SUPERBLOCK_FLAGS:
+            raise Refusal("unsupported-option", f"{flag} is no superblock flag that this program knows", flag)
+    return flags
 
 
 def planned_security(options: Iterable[MountOption]) -> tuple[Option, ...]:

@@ -14,6 +14,7 @@ import os
 from ..errors import Refusal
 from ..linux.mountapi import create, fsmount, mount, set_fd, set_string
 from ..linux.syscall import closing
+from ..plan.options import SUPERBLOCK_FLAGS
 from . import own
 from .child import in_child
 from .context import KEYS, given_options, open_context, open_overlay_context, source_of
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from .child import Outcome
     from .result import Setup
     from .search import Opened
-
-_MS_FLAGS = {"rw": 0, "ro": 1, "sync": 16, "mand": 64, "dirsync": 128, "lazytime": 1 << 25}
 
 
 def ability(opened: Sequence[Opened]) -> Setup:
@@ -179,9 +178,4 @@ def _word(option: Option) -> bytes:
 
 
 def _flags(overlay: OverlayPlan) -> int:
-    flags = 0
-    for flag in overlay.superblock_flags:
-        if flag not in _MS_FLAGS:
-            raise Refusal("unsupported-option", f"overlay {overlay.id}: mount(2) has no flag for {flag}", flag)
-        flags |= _MS_FLAGS[flag]
-    return flags
+    return sum(SUPERBLOCK_FLAGS[flag] for flag in set(overlay.superblock_flags))

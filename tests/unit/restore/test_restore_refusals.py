@@ -195,7 +195,8 @@ def test_options_that_the_kernel_lacks(vantage: str, name: str, value: bytes | N
 @pytest.mark.in_both
 def test_unknown_flags_and_attributes(vantage: str) -> None:
     image = stack()
-    assert code(changed(image, superblock_flags=("rw", "sparkling"))) == "unsupported-option"
+    for flag in ("sparkling", "volatile"):  # an option is no flag
+        assert code(changed(image, superblock_flags=("rw", flag))) == "unsupported-option"
     mounts = tuple(mount.replace(attributes=("rw", "sparkling")) for mount in image.mounts)
     assert code(image.replace(mounts=mounts)) == "unsupported-option"
 
