@@ -301,6 +301,24 @@ def test_ids_that_are_not_the_callers(implementation: Implementation, vantage: V
         require(refused.judge(scene.attempt(), "OVSI-REST-034", "permission"), describe.text(scene.stack))
 
 
+@pytest.mark.requirement("OVSI-CLI-004", "OVSI-CLI-005", "OVSI-REST-021", *refused.ANSWER)
+@pytest.mark.parametrize("name", ["index", "nfs-export"])
+@pytest.mark.parametrize(
+    "vantage", [pytest.param(Vantage.OUTSIDE, id="outside", marks=pytest.mark.claim("restorer", "core", "outside"))]
+)
+def test_indexed_layers_that_were_moved(implementation: Implementation, vantage: Vantage, name: str) -> None:
+    """The caller answers for copies; the upper bears handles of the originals, and the kernel mounts none of it."""
+    stack = next(stack for stack in ALL if (stack.profile, stack.name) == ("core", name))
+    with unmounted(implementation, vantage, stack) as scene:
+        scene.sandbox.do(errands.copy_to_another, b"/store", b"/moved")
+        scene.document["host"]["bootId"] = OTHER_BOOT
+        seen = scene.attempt(b"--accept", b"changed-identity", maps=(scene.store + b"=/moved",))
+        found = list(refused.answer(seen.answer, "OVSI-CLI-004", "identity", "system"))
+        if seen.mount is not None:
+            found.append(Finding("OVSI-REST-021", "the target", "nothing is mounted", "an overlay is mounted there"))
+        require([*found, *restored.nothing_else(seen)], describe.text(scene.stack))
+
+
 @pytest.mark.requirement("OVSI-REST-031", "OVSI-REST-028", *refused.IDS, *restored.IDS)
 @every_vantage
 def test_volatile_mark(implementation: Implementation, vantage: Vantage) -> None:

@@ -84,6 +84,12 @@ def leave_volatile_mark(world: World) -> None:
     kernel.umount_wholly(b"/m/volatile")
 
 
+def copy_to_another(world: World, filesystem: bytes, at: bytes) -> None:
+    """Copy everything, extended attributes too, to a new file system."""
+    builder.mount_filesystem(at)
+    shutil.copytree(os.fsdecode(filesystem), os.fsdecode(at), symlinks=True, dirs_exist_ok=True)
+
+
 def mount_with_its_work(world: World, at: bytes) -> None:
     """Mount an overlay with a new upper beside the stack's own, and with the stack's work directory."""
     work, lower = (b"/proc/self/fd/%d" % world.held[name] for name in ("work", "lower/0"))

@@ -34,7 +34,7 @@ def user_namespace(
     done_read, done_write = os.pipe()
     child = os.fork()
     if child == 0:
-        _hold_namespace(ready_write, done_read, process_of)
+        _hold_namespace(ready_write, done_read, done_write, process_of)
     try:
         os.close(ready_write)
         os.close(done_read)
@@ -51,7 +51,7 @@ def user_namespace(
         os.waitpid(child, 0)
 
 
-def _hold_namespace(ready: int, done: int, process_of: Callable[[int], int]) -> None:
+def _hold_namespace(ready: int, done: int, done_write: int, process_of: Callable[[int], int]) -> None:
     """What the child does: enter a user namespace, say so, and wait until the parent has it open.
 
     It becomes dumpable, so that /proc lets a parent without rights over all write the maps; whoever may trace it then
@@ -60,6 +60,7 @@ def _hold_namespace(ready: int, done: int, process_of: Callable[[int], int]) -> 
     code = 0
     try:
         try:
+            os.close(done_write)  # with a copy of its own it would wait for ever
             _close_all_but({0, 1, 2, ready, done}, process_of)
             unshare(CLONE_NEWUSER)
             _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
@@ -84,7 +85,10 @@ def _close_all_but(kept: set[int], process_of: Callable[[int], int]) -> None:
         others = {int(name) for name in os.listdir(listing)} - kept
         os.close(listing)
         for fd in others - {listing}:
-            os.close(fd)
+            try:
+                os.close(fd)
+            except OSError:
+                continue  # the one through which the list was read is gone by itself
 
 
 def _write_map(process: int, name: str, ranges: Iterable[IdRange]) -> None:

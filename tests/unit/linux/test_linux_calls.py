@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import select
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -306,6 +307,28 @@ def test_an_id_mapped_mount() -> None:
     status = statmount.statmount(files.stat_of_fd(detached).unique_mount_id or 0)
     assert status.id_mapped
     assert (status.uid_map, status.gid_map) == ((IdRange(7, 0, 1),), (IdRange(9, 0, 1),))
+
+
+def test_an_id_map_where_close_range_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that holds the namespace has let go of all that it inherited: a pipe's reader meets its end."""
+
+    def refuse(name: str, *_arguments: object) -> int:
+        raise OSError(errno.ENOSYS, name)
+
+    reader, writer = os.pipe()
+    seen = []
+
+    def process_of(pid: int) -> int:
+        if pid != os.getpid():
+            os.close(writer)
+            seen.extend(select.select([reader], [], [], 30)[0])
+        return namespaces.open_process(pid)
+
+    monkeypatch.setattr(idmap, "syscall", refuse)
+    os.close(idmap.user_namespace([IdRange(0, 0, 1)], [IdRange(0, 0, 1)], process_of))
+    assert seen == [reader]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, 0)
 
 
 def test_an_id_map_that_is_not_allowed() -> None:
