@@ -272,6 +272,11 @@ def by_id(entries: Iterable[_Entry]) -> dict[str, _Entry]:
     return {entry.id: entry for entry in entries}
 
 
+def made_of(overlay: Overlay) -> tuple[Source, ...]:
+    """Every source of an overlay: its layers, then the work directory."""
+    return overlay.layers if overlay.work is None else (*overlay.layers, overlay.work)
+
+
 def sources(overlay: Overlay) -> Iterator[tuple[str, Source]]:
     """Every source of an overlay with its name: `upper`, `lower/0`…, `data/0`…, and `work` last."""
     counts = {"lower": 0, "data": 0}

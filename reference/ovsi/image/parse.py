@@ -78,7 +78,7 @@ def parse(data: bytes) -> object:
     text = _decode(data)
     hooks = _Hooks()
     root = _scan(text, hooks)
-    if _colons(root) != text.count(":"):  # one in a string was escaped, or a key came twice
+    if _pairs(root) != text.count('":') or any(map(text.__contains__, _APART)):  # a key twice, or seemingly so
         hooks.object_pairs_hook = hooks.watch_keys
         root = _scan(text, hooks)
     if hooks.repeated:
@@ -156,25 +156,28 @@ def _place(text: str, what: str, at: int) -> str:
     return f"is not JSON: line {line}, column {column}: {what[:1].lower()}{what[1:]}"
 
 
-def _colons(root: object) -> int:
-    """How many colons the text of a tree has where each key came once and no colon was escaped; fewer than it else.
+def _pairs(root: object) -> int:
+    """How many keys the objects of a tree have. Raises Fault: too-large where it is nested too deeply.
 
-    Raises Fault: too-large where it is nested too deeply.
+    The text has a quote and a colon for each, so one key more where one came twice; more yet where a string has both.
     """
-    colons, level = 0, [root]
+    pairs, level = 0, [root]
     for _depth in range(MAX_DEPTH + 1):
-        colons += "".join([value for value in level if type(value) is str]).count(":")
         objects = [value for value in level if type(value) is dict]
         arrays = [value for value in level if type(value) is list]
         if not objects and not arrays:
-            return colons
+            return pairs
+        pairs += sum(map(len, objects))
         level = []
         for one in objects:
             level += one.values()
         for some in arrays:
             level += some
-        colons += sum(map(len, objects)) + "".join(map("".join, objects)).count(":")
     raise Fault("too-large", f"is nested more than {MAX_DEPTH} levels deep")
+
+
+_APART = tuple([f"{space}:" for space in _SPACE])
+"""Where one of these is, a key may stand apart from its colon."""
 
 
 def _refuse_repeated(root: object) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 ASSURANCES = ("proved", "consistent", "none")
 REACHABLE = ("located", "covered", "elsewhere", "detached")
 UNREACHABLE = ("unmounted", "deleted", "unknown")
+STATES = REACHABLE + UNREACHABLE
 MOST_LOWERS = 500
 SOURCES_BY_OPTION = ("lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir")
 
@@ -172,7 +173,7 @@ def _check_nesting(image: model.Image) -> None:
     own = {overlay.filesystem for overlay in image.overlays}
     inner: dict[str, set[str]] = {}
     for overlay in image.overlays:
-        borne = {source.identity.filesystem for _name, source in model.sources(overlay) if source.identity}
+        borne = {source.identity.filesystem for source in model.made_of(overlay) if source.identity}
         if used := borne & own:
             inner[overlay.filesystem] = used
     for index, overlay in enumerate(image.overlays):
@@ -188,9 +189,9 @@ def _check_nesting(image: model.Image) -> None:
 def as_known(image: model.Image) -> model.Image:
     """Words that this version does not know as `none` and `unknown` (spec OVSI-IMG-036, OVSI-IMG-037)."""
     if all(
-        source.assurance in ASSURANCES and source.state in REACHABLE + UNREACHABLE
+        source.assurance in ASSURANCES and source.state in STATES
         for overlay in image.overlays
-        for _name, source in model.sources(overlay)
+        for source in model.made_of(overlay)
     ):
         return image
     return image.replace(
@@ -207,7 +208,7 @@ def _known(source: Any) -> Any:
     if source.assurance not in ASSURANCES:
         reason = source.reason or f"its assurance is `{source.assurance}`, which this program does not know"
         return source.replace(assurance="none", state="unknown", location=None, candidate=place, reason=reason)
-    if source.state not in REACHABLE + UNREACHABLE:
+    if source.state not in STATES:
         reason = source.reason or f"its state is `{source.state}`, which this program does not know"
         kept = None if source.assurance == "proved" else place
         return source.replace(state="unknown", location=None, candidate=kept, reason=reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import Refusal
 from ..identity import by_device_alone
-from ..image.model import by_id, sources
+from ..image.model import by_id, made_of, sources
 from ..record import unchecked
 from .options import planned, planned_flags, planned_security
 from .paths import below, joined
@@ -122,7 +122,7 @@ def _inside_out(chosen: tuple[Overlay, ...], tables: _Tables) -> list[Overlay]:
     def visit(overlay: Overlay) -> None:
         if overlay in ordered:
             return
-        for _name, source in sources(overlay):
+        for source in made_of(overlay):
             inner = tables.overlay_on.get(source.identity.filesystem) if source.identity is not None else None
             if inner is not None and inner is not overlay:
                 visit(inner)
@@ -141,7 +141,7 @@ def _serves(overlay: Overlay, others: list[Overlay]) -> bool:
         source.identity is not None and source.identity.filesystem == overlay.filesystem
         for other in others
         if other is not overlay
-        for _name, source in sources(other)
+        for source in made_of(other)
     )
 
 

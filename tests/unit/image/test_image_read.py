@@ -243,3 +243,15 @@ def test_the_quick_way_of_usual_layers_reads_the_same(monkeypatch: pytest.Monkey
     monkeypatch.setattr(usual, "layer", lambda _value: None)
     for (name, data), found in zip(documents, quick, strict=True):
         assert found == outcome(data), name
+
+
+@pytest.mark.parametrize("apart", ["", " ", "  ", "\t", "\n \r"])
+@pytest.mark.parametrize(
+    "words", ['"x-a": 1', '"x-a": "\\":"', '"x-a": ":"', '"x-a" : ":", "x-\\u003a": "a:b"', '":":":"']
+)
+def test_a_repeated_key_is_found_however_keys_and_colons_stand(apart: str, words: str) -> None:
+    text = vector(VALID[0]).decode().rstrip().removesuffix("}")
+    once = f'{text}, {words}, "x-twice"{apart}: 1}}'
+    assert verdict(once.encode()) == "valid"
+    for twice in (f'"x-twice"{apart}: 2', '"x-twice":2', f'"x-in": [{{"b"{apart}:1, "b":2}}]'):
+        assert verdict(f"{once[:-1]}, {twice}}}".encode()) == "bad-image"
