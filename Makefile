@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 SOURCES := $(shell find reference conformance schemas distribution -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml README.md
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help conformance test lint types unit suite-root suite-user site bench hostile install clean
+.PHONY: help conformance test lint types unit suite-root suite-user site results bench hostile install clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,12 @@ suite-root: $(VENV)/.installed  ## The suite as root, where make runs as root
 hostile: $(VENV)/.installed  ## Restores killed and failed at every system call, and thousands of races (some 20 minutes)
 	$(BIN)/python -m tests.hostile
 	OVSI_RACES=3000 $(BIN)/pytest -q -s tests/unit/restore/test_restore_races.py
+
+results: $(VENV)/.installed  ## Record what the suite finds of the implementations here (docs/results)
+	for command in $(CURDIR)/$(BIN)/ovsi $(CURDIR)/examples/second/ovsi-pl; do \
+		name=$$(basename $$command); \
+		$(BIN)/pytest conformance --impl="$$command" -n $(WORKERS) -q --report build/reports/$$name || true; \
+		gzip -9nc build/reports/$$name/report.json > docs/results/$$name.report.json.gz; done
 
 bench: $(VENV)/.installed  ## Measure the ratios of the design
 	$(BIN)/python benchmarks/run.py

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -110,6 +112,19 @@ def test_installed_command_shows_a_real_mount(environment: Path) -> None:
     assert "lower 0" in shown
     assert "/mnt/top" in shown
     assert "/mnt/low" in shown
+
+
+def test_installed_suite_judges_the_installed_command(environment: Path, tmp_path: Path) -> None:
+    """The smoke, from the wheel; what the suite depends on is lent by this environment."""
+    (site_packages,) = environment.glob("lib/python3*/site-packages")
+    (site_packages / "lent.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    suite, implementation = environment / "bin" / "ovsi-conformance", environment / "bin" / "ovsi"
+    words = [f"--impl={implementation}", "--smoke", f"--report={tmp_path / 'report'}"]
+    shown = _run(suite, *words, cwd=tmp_path)
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert {test["verdict"] for test in report["tests"]} == {"passed"}, shown
+    where = _run(environment / "bin" / "python", "-c", "import ovsi_conformance as o; print(o.__file__)", cwd="/")
+    assert where.startswith(str(environment))
 
 
 def test_installed_command_is_the_installed_one(environment: Path) -> None:

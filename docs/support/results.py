@@ -1,10 +1,57 @@
-"""The pages of conformance results, from the reports under docs/results."""
+"""The pages of conformance results: made by the suite's own code from the reports under docs/results."""
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from conformance.reporting import badge, compare_page, report_page, summary
+
+RESULTS = Path(__file__).parents[1] / "results"
+Report = dict[str, Any]
+_SUFFIX = ".report.json.gz"
 
 
 def pages() -> Iterator[tuple[str, str]]:
-    """The overview."""
-    yield "conformance.md", "# Conformance results\n"
+    """The overview; each report's page, badge and JSON; the comparison."""
+    reports = {path.name.removesuffix(_SUFFIX): _load(path) for path in sorted(RESULTS.glob(f"*{_SUFFIX}"))}
+    for name, report in reports.items():
+        yield f"reports/{name}.html", report_page.html(report)
+        yield f"reports/{name}.svg", badge.svg(report)
+        yield f"reports/{name}.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    yield "reports/compare.html", compare_page.html(list(reports.values()))
+    yield "conformance.md", "\n".join(["# Conformance results", "", *_overview(), *_sections(reports)]) + "\n"
+
+
+def _load(path: Path) -> Report:
+    loaded: Report = json.loads(gzip.decompress(path.read_bytes()))
+    return loaded
+
+
+def _overview() -> Iterator[str]:
+    yield "What the suite found of the implementations in this repository. Each is judged by what it claims; a"
+    yield "statement names class, profiles, vantage and kernel ([chapter 9](spec/09-conformance.md)) and holds for the"
+    yield "versions given. [Side by side](reports/compare.html) they are columns of one page. To have yours there,"
+    yield "[validate your tool](validate.md)."
+    yield ""
+
+
+def _sections(reports: dict[str, Report]) -> Iterator[str]:
+    for name, report in reports.items():
+        who = report["implementation"]
+        yield f"## {who['name']} {who['version']}"
+        yield ""
+        yield f"![{who['name']}: {badge.message(report)}](reports/{name}.svg)"
+        yield ""
+        yield f"{report_page.edition(report)}: [the page](reports/{name}.html), [the JSON](reports/{name}.json)."
+        yield ""
+        yield "| verdict | tests |"
+        yield "|---|---|"
+        yield from (f"| {word} | {count} |" for word, count in summary.counts(report["tests"]).items() if count)
+        yield ""
+        yield from (f"{line}\n" for line in summary.reservations(report))
+        yield from (f"- {line}" for line in (report["closing"] or {}).get("statements", []))
+        yield ""

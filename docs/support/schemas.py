@@ -53,7 +53,7 @@ def _members(schema: Schema, prefix: str) -> list[str]:
     rows = list(_rows(schema, prefix))
     if not rows:
         return []
-    return ["| property | | value | meaning |", "|---|---|---|---|", *rows, ""]
+    return ["| property | value | meaning |", "|---|---|---|", *rows, ""]
 
 
 def _rows(schema: Schema, prefix: str) -> Iterator[str]:
@@ -61,8 +61,8 @@ def _rows(schema: Schema, prefix: str) -> Iterator[str]:
     for name, member in schema.get("properties", {}).items():
         if isinstance(member, bool):
             continue
-        needed = "required" if name in required else ""
-        yield f"| `{prefix}{name}` | {needed} | {_value(member)} | {_cell(member.get('description', ''))} |"
+        needed = "<br>required" if name in required else ""
+        yield f"| `{prefix}{name}`{needed} | {_value(member)} | {_cell(member.get('description', ''))} |"
         yield from _rows(member, f"{prefix}{name}.")
         if "$ref" not in member.get("items", {}):
             yield from _rows(member.get("items", {}), f"{prefix}{name}[].")

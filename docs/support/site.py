@@ -29,6 +29,7 @@ from docs.support import (  # noqa: E402
     registries,
     results,
     schemas,
+    tables,
 )
 from tests.support.requirements import load  # noqa: E402
 from tests.support.traces import declared_by  # noqa: E402
@@ -52,6 +53,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Draw the pictures that a page names into it."""
     return _PICTURE.sub(lambda match: pictures.figure(match[2], caption=match[1]), markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Prepare tables for narrow screens."""
+    return tables.labelled(html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
