@@ -26,7 +26,13 @@ LOOKS = [pytest.param(w, d, id=f"{w}-{'dark' if d else 'light'}") for w, d in it
 def example(**other: Any) -> Json:
     """A report of some tests of every verdict, with names that are not kind to a page."""
     claim: Json = {"class": "dumper", "profile": "core", "vantage": "inside"}
-    finding = {"requirement": "OVSI-DUMP-002", "subject": "lower/0: inode", "expected": "7", "got": "<script>"}
+    finding = {
+        "requirement": "OVSI-DUMP-002",
+        "subject": "lower/0: inode",
+        "source": "lower/0",
+        "expected": "7",
+        "got": "<script>",
+    }
     layers: list[Json] = [
         {"label": "upper", "role": "upper", "on": "store", "directory": "/u", "expected": {"state": "located"}},
         {"label": "lower/0", "role": "lower", "on": "store", "directory": "/" + "x" * 255, "expected": {"inode": "7"}},
@@ -192,3 +198,12 @@ def test_failure_opens_with_the_keyboard_and_is_drawn(browser: Browser, pages: d
     assert page.evaluate(layers) == ["upper", "lower/0", "lower/1", "lower/2", "work"]
     assert page.evaluate("document.querySelectorAll('details[open] .layer.wrong .differs').length") > 0
     assert page.evaluate("document.querySelector('details[open]').innerText").count("ovsi-conformance 'test_") == 1
+
+
+def test_what_a_restored_mount_served_is_drawn_at_the_layers(naive: Path) -> None:
+    """Contents that were to come from a source are that source's finding."""
+    tests = {test["id"]: test for test in publish.read(naive / "report.json")["tests"]}
+    (test,) = (test for name, test in tests.items() if "test_exact" in name)
+    served = {finding["source"] for finding in test["findings"] if finding["subject"].startswith("read ")}
+    assert served == {"upper", "lower/0", "lower/1", "lower/2"}
+    assert all("decoy" in finding["got"] for finding in test["findings"] if finding["subject"].startswith("read "))

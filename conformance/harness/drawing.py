@@ -1,18 +1,20 @@
 """A stack for a report: each source with what is so and what was said of it, as pairs of a name and a text."""
 
+from collections.abc import Collection
+
 from .describe import shown
 from .imagecheck import Json, entry, raw
 from .observation import Observation
 from .stack import Name, Stack
 from .truth import SourceTruth, Truth
-from .verdict import Verdict
+from .verdict import Finding, Verdict
 
 MOST = 12
 """Layers that are drawn; of a deeper stack the ends and those that something was found about."""
 
 
-def layers(stack: Stack, truth: Truth | None, seen: Observation | None, told: tuple[str, ...]) -> list[Json]:
-    """Every source of the overlay and of those below it. `told`: what findings are about, to choose by."""
+def layers(stack: Stack, truth: Truth | None, seen: Observation | None, told: Collection[str]) -> list[Json]:
+    """Every source of the overlay and of those below it. `told`: labels of what findings are about, to choose by."""
     found = []
     stated = _stated(seen)
     for label, owner, source in stack.everything():
@@ -62,17 +64,22 @@ def _found(seen: Observation, stated: Json) -> dict[str, str]:
     return found
 
 
-def _fewer(found: list[Json], told: tuple[str, ...]) -> list[Json]:
+def _fewer(found: list[Json], told: Collection[str]) -> list[Json]:
     if len(found) <= MOST:
         return found
     ends = {each["label"] for each in (*found[:4], *found[-4:])}
-    about = [each["label"] for each in found if concerns(told, each["label"])][:MOST]
-    kept = [each for each in found if each["label"] in ends or each["label"] in about]
+    named = [each["label"] for each in found if each["label"] in told][:MOST]
+    kept = [each for each in found if each["label"] in ends or each["label"] in named]
     first = next(place for place, each in enumerate(found) if each not in kept)
     left_out: Json = {"label": "…", "role": "more", "count": len(found) - len(kept), "expected": {}}
     return [*kept[:first], left_out, *kept[first:]]
 
 
-def concerns(subjects: tuple[str, ...], label: str) -> bool:
-    """Whether one of these subjects of findings is about the source of that label."""
-    return any(subject == label or subject.startswith(f"{label}:") for subject in subjects)
+def about(finding: Finding, stack: Stack) -> str | None:
+    """The label of the source that a finding is about: it is the subject, or its contents were to be read."""
+    for label, _, _ in stack.everything():
+        if finding.subject == label or finding.subject.startswith(f"{label}:"):
+            return label
+        if finding.subject.startswith("read ") and finding.expected.startswith((f"b'{label} ", f'b"{label} ')):
+            return label
+    return None

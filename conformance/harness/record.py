@@ -1,11 +1,12 @@
 """What is taken down of one test, as it goes from the process that ran it to the one that reports."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from ..reporting.summary import ALWAYS
+from ..reporting.summary import ALWAYS, BAD
 from . import describe, drawing
 from .cases import Case
 from .keep import KEEPER
@@ -42,18 +43,27 @@ def record(
         "requirements": requirements(item),
         "broken": list(error.broken) if isinstance(error, Verdict) else [],
         "reason": str(error)[:MOST_CHARACTERS] if error else "",
-        "findings": [_told(finding) for finding in findings[:MOST_FINDINGS]],
     }
+    if found["verdict"] in BAD:
+        found |= _what_is_wrong(item, findings[:MOST_FINDINGS])
     if word not in _NOT_RUN:
         found["built"] = {_name(stack): describe.lines(stack) for stack in _built(item)}
-    if found["verdict"] in ("failed", "errored") and (drawn := _drawn(item, findings)):
-        found["layers"] = drawn
     found |= {name: value for name, value in item.user_properties if name != "ovsi"}
     return json.dumps(found)
 
 
-def _told(finding: Finding) -> dict[str, str]:
-    return {name: str(value)[:2000] for name, value in vars(finding).items()}
+def _what_is_wrong(item: pytest.Item, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The findings, and the stack that they are about layer by layer."""
+    stack, truth, seen = _looked_at(item)
+    told = [_told(finding, stack) for finding in findings]
+    sources = {each["source"] for each in told if "source" in each}
+    return {"findings": told, "layers": drawing.layers(stack, truth, seen, sources) if stack else []}
+
+
+def _told(finding: Finding, stack: Stack | None) -> dict[str, str]:
+    source = drawing.about(finding, stack) if stack else None
+    told = {name: str(value)[:2000] for name, value in vars(finding).items()}
+    return told | ({"source": source} if source else {})
 
 
 def _name(stack: Stack) -> str:
@@ -73,13 +83,6 @@ def _built(item: pytest.Item) -> list[Stack]:
 
 def _staged() -> list[Stack]:
     return [scene.stack for scene in KEEPER.scenes]
-
-
-def _drawn(item: pytest.Item, findings: tuple[Finding, ...]) -> list[dict[str, Any]]:
-    """The stack of a failing test, layer by layer."""
-    told = tuple(finding.subject for finding in findings)
-    stack, truth, seen = _looked_at(item)
-    return drawing.layers(stack, truth, seen, told) if stack else []
 
 
 def _looked_at(item: pytest.Item) -> tuple[Stack | None, Truth | None, Observation | None]:

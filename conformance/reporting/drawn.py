@@ -8,15 +8,11 @@ def stack(test: Json) -> Html:
     """The layers with the findings about each, and the findings about none of them below."""
     left, drawn = list(test.get("findings", ())), []
     for layer in test.get("layers", ()):
-        mine = [finding for finding in left if _about(finding["subject"], layer["label"])]
+        mine = [finding for finding in left if finding.get("source") == layer["label"]]
         left = [finding for finding in left if finding not in mine]
         drawn.append(_layer(layer, mine))
     picture = [tag("h3", "The stack, top to bottom"), tag("ol", *drawn, class_="stack")] if drawn else []
     return join(picture, [tag("h3", "Findings" if not drawn else "Other findings"), findings(left)] if left else [])
-
-
-def _about(subject: str, label: str) -> bool:
-    return subject == label or subject.startswith(f"{label}:")
 
 
 def _layer(layer: Json, about: list[Json]) -> Html:
