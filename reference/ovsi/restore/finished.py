@@ -114,7 +114,7 @@ def _is_off(wanted: bytes, effective: bytes | None) -> bool:
 
 
 def _check_root(overlay: OverlayPlan, opened: Sequence[Opened], mount: int) -> None:
-    """The file identifier of the root names the upper's root, the top lower's where there is none (FACTS)."""
+    """The file identifier of the root names the upper's root, the top lower's where there is none (annex A.4)."""
     top = opened[0]
     try:
         outer, inner = handle_of_fd(mount, AT_HANDLE_FID), handle_of_fd(top.fd, AT_HANDLE_FID)

@@ -30,7 +30,7 @@ class Superblock(Record):
 def seen_of_fd(fd: int, superblock: Superblock, wanted: Identity) -> Seen:
     """What `fd` (O_PATH is enough) shows: the fields that `wanted` has, no more."""
     handle = None
-    # Handles of an overlay's objects are of its layers, and asking for them can write (FACTS: looking can write).
+    # Handles of an overlay's objects are of its layers, and asking for them can write (annex A.5).
     if superblock.fs_type != "overlay" and (wanted.handle is not None or wanted.generation is not None):
         handle = _handle(fd)
     version = subvolume = None
