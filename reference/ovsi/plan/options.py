@@ -1,4 +1,4 @@
-"""Which options a restore gives to the kernel. Pure; fs/overlayfs/params.c and annex A of the specification are the source.
+"""Which options a restore gives to the kernel. Pure; from fs/overlayfs/params.c and the spec's annex A.
 
 Every effective option is given explicitly, so that neither module parameters nor what one option implies about
 another decides. The list of names is the image's own: an option unknown here is given as it stands.
