@@ -18,6 +18,8 @@ from .look import Seen, look, refined, same
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .location import Locator, View
     from .vantage import MountNamespace
 
@@ -71,7 +73,7 @@ class Search:
             path = view.path_of(inside)
             if path is None or not view.visible(path):
                 continue
-            seen = _open_and_look(space, path, directory.fs_type)
+            seen = _look(directory.fs_type, space.open, path)
             if seen is None or seen.mount_id not in (None, view.mount.mount_id):
                 continue
             if same(directory, seen, device_known=seen.mount_id is not None):
@@ -154,7 +156,7 @@ class Search:
                 continue
             try:
                 for below in _tails(directory.path):
-                    seen = _look_below(held, below, directory.fs_type)
+                    seen = _look(directory.fs_type, _open_below, held, below)
                     if seen is not None and same(directory, seen, device_known=False):
                         spot = Spot(below, None, None, (holder.pid, holder.start_time, holder.through))
                         said = f"through {holder.through} of process {holder.pid}"
@@ -180,9 +182,10 @@ def _below_mount(view: View, path: bytes) -> bytes:
     return path[len(view.point) :] or b"/"
 
 
-def _open_and_look(space: MountNamespace, path: bytes, fs_type: str) -> Seen | None:
+def _look(fs_type: str, open_it: Callable[..., int], *where: bytes | int) -> Seen | None:
+    """What is there now; None where it can't be opened or looked at."""
     try:
-        fd = space.open(path)
+        fd = open_it(*where)
     except OSError:
         return None
     try:
@@ -193,17 +196,8 @@ def _open_and_look(space: MountNamespace, path: bytes, fs_type: str) -> Seen | N
         os.close(fd)
 
 
-def _look_below(held: int, path: bytes, fs_type: str) -> Seen | None:
-    try:
-        fd = openat2(held, path[1:] or b".", _DIRECTORY, resolve=_WITHIN)
-    except OSError:
-        return None
-    try:
-        return look(fd, fs_type)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
+def _open_below(held: int, path: bytes) -> int:
+    return openat2(held, path[1:] or b".", _DIRECTORY, resolve=_WITHIN)
 
 
 def _tails(path: bytes | None) -> list[bytes]:
