@@ -64,10 +64,11 @@ hostile: $(VENV)/.installed  ## Restores killed and failed at every system call,
 	OVSI_RACES=3000 $(BIN)/pytest -q -s tests/unit/restore/test_restore_races.py
 
 results: $(VENV)/.installed  ## Record what the suite finds of the implementations here (docs/results)
-	for command in $(CURDIR)/$(BIN)/ovsi $(CURDIR)/examples/second/ovsi-pl; do \
-		name=$$(basename $$command); \
-		$(BIN)/pytest conformance --impl="$$command" -n $(WORKERS) -q --report build/reports/$$name || true; \
-		gzip -9nc build/reports/$$name/report.json > docs/results/$$name.report.json.gz; done
+	record() { \
+		$(BIN)/pytest conformance --impl="$$1" --peer="$$2" -n $(WORKERS) -q --report "build/reports/$${1##*/}" || true; \
+		gzip -9nc "build/reports/$${1##*/}/report.json" > "docs/results/$${1##*/}.report.json.gz"; }; \
+	record $(CURDIR)/$(BIN)/ovsi $(CURDIR)/examples/second/ovsi-pl; \
+	record $(CURDIR)/examples/second/ovsi-pl $(CURDIR)/$(BIN)/ovsi
 
 bench: $(VENV)/.installed  ## Measure the ratios of the design
 	$(BIN)/python benchmarks/run.py
