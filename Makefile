@@ -61,7 +61,7 @@ suite-root: $(VENV)/.installed  ## The suite as root, where make runs as root
 
 hostile: $(VENV)/.installed  ## Restores killed and failed at every system call, and thousands of races (some 20 minutes)
 	$(BIN)/python -m tests.hostile
-	OVSI_RACES=3000 $(BIN)/pytest -q -s tests/unit/restore/test_restore_races.py
+	OVSI_RACES=1000 $(BIN)/pytest -q -s tests/unit/restore/test_restore_races.py
 
 results: $(VENV)/.installed  ## Record what the suite finds of the implementations here (docs/results)
 	record() { \

@@ -23,7 +23,7 @@ def dump(scene: Scene, name: bytes, requirement: str, outcomes: tuple[Outcome, .
 def dump_of_restored(
     scene: Scene, name: bytes, requirement: str, outcomes: tuple[Outcome, ...] = EITHER, *, right: bool = True
 ) -> Json:
-    """An image of what was restored of it, sound by the suite's record where that is `right` of it.
+    """An image of what was restored of it, sound by the suite's record where that is `right` of it still.
 
     It is not of an overlay below that was made anew, and has another device.
     """
