@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .vantage import Vantage
 
 _HIGHEST = 8
+_MANY = 64
 _HOW = "the kernel opened it to {} the overlay's root"
 
 
@@ -56,7 +57,11 @@ class Openings:
             return nothing(f"openings can't be watched: {failure.strerror}")
         found = _Watched(watch)
         try:
-            for fsid, pin in self.pins.alone().items():
+            whole = self.pins.alone()
+            if len(whole) > _MANY:  # on a host of many containers, each with file systems of its own
+                devices = {one.directory.device for one in candidates.values()}
+                whole = {fsid: pin for fsid, pin in whole.items() if pin.device in devices}
+            for fsid, pin in whole.items():
                 self._add_all(found, fsid, pin)
             for one in candidates.values():
                 self._add(found, one)

@@ -15,7 +15,7 @@ _MARK_ADD, _MARK_ONLYDIR, _MARK_FILESYSTEM = 0x01, 0x08, 0x100
 _OPEN, _ONDIR = 0x20, 0x4000_0000
 _AT_FDCWD = -100
 _BEHIND_ALL, _ROOM = 0x7FFF_FFFF, 512
-_READ_SIZE = 1 << 16
+_READ_SIZE, _MOST_READS = 1 << 16, 64
 
 _EVENT = struct.Struct("=IBBHQii")  # struct fanotify_event_metadata
 _INFO = struct.Struct("=BBH8sIi")  # struct fanotify_event_info_fid, with the head of its struct file_handle
@@ -66,9 +66,9 @@ class OpenWatch:
         _mark(self.fd, _MARK_ADD | what, _OPEN | _ONDIR, _AT_FDCWD, b"/proc/self/fd/%d" % fd)
 
     def take(self) -> list[Opening] | None:
-        """What was opened since the last time, in order; None where events were lost or are of another form."""
+        """What was opened since the last time, in order; None where events are lost, of another form or without end."""
         found: list[Opening] = []
-        while True:
+        for _ in range(_MOST_READS):
             try:
                 data = os.read(self.fd, _READ_SIZE)
             except BlockingIOError:
@@ -85,6 +85,7 @@ class OpenWatch:
                 handle = FileHandle(handle_type, data[begin : begin + size])
                 found.append(Opening(fsid, handle, pid == os.getpid()))
                 at += length
+        return None  # others open faster than this can be read
 
 
 _getdents64 = libc_function("getdents64", foreign.c_int, foreign.c_void_p, foreign.c_ulong)
