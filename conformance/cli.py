@@ -3,6 +3,7 @@
 ovsi-conformance --impl CMD [options of the suite and of pytest] [TEST…]
 ovsi-conformance render REPORT.json [--output DIR]
 ovsi-conformance compare REPORT.json REPORT.json… [--output FILE]
+ovsi-conformance merge REPORT.json REPORT.json… [--output FILE]
 ovsi-conformance adapter sh|py
 """
 
@@ -23,7 +24,7 @@ _ALONE = ("-c", os.devnull, f"--rootdir={SUITE}", f"--confcutdir={SUITE}", "-p",
 
 def main() -> int:
     words = sys.argv[1:]
-    if words[:1] in (["render"], ["compare"], ["adapter"]):
+    if words[:1] in (["render"], ["compare"], ["merge"], ["adapter"]):
         return _make(words)
     if words == ["--version"]:
         print(SHOWN)
@@ -54,6 +55,9 @@ def _make(words: list[str]) -> int:
     compare = commands.add_parser("compare", help="one page on which implementations are columns")
     compare.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json")
     compare.add_argument("--output", type=Path, metavar="FILE", default=Path("compare.html"), help="(compare.html)")
+    merge = commands.add_parser("merge", help="the shards' reports as one")
+    merge.add_argument("reports", nargs="+", type=Path, metavar="REPORT.json")
+    merge.add_argument("--output", type=Path, metavar="FILE", default=Path("report.json"), help="(report.json)")
     adapter = commands.add_parser("adapter", help="a skeleton of an adapter, on standard output")
     adapter.add_argument("language", choices=("sh", "py"))
     given = parser.parse_args(words)
@@ -64,6 +68,8 @@ def _make(words: list[str]) -> int:
         reports = [publish.read(path) for path in given.reports]
         if given.command == "render":
             paths = publish.everything(reports[0], given.output or given.reports[0].parent)
+        elif given.command == "merge":
+            paths = [publish.whole(reports, given.output)]
         else:
             paths = [publish.comparison(reports, given.output)]
     except (OSError, ValueError) as error:

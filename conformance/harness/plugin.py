@@ -53,11 +53,16 @@ def pytest_configure(config: pytest.Config) -> None:
     keep.KEEPER.wanted = wanted.keep
     if not worker:
         run = report.Run(
-            config.stash[_INFO], (wanted.impl, wanted.peer), list(wanted.part), wanted.known, wanted.report
+            info=config.stash[_INFO],
+            commands=(wanted.impl, wanted.peer),
+            part=list(wanted.part),
+            known=wanted.known,
+            directory=wanted.report,
+            chosen=wanted.selection.chosen(),
         )
         config.stash[_RUN] = run
         config.pluginmanager.register(_Recorder(run), "ovsi-recorder")
-        run.save()
+        run.save(probe=False)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -233,7 +238,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     run.finished = session.exitstatus in ended and not (session.shouldstop or session.shouldfail)
     if not run.part:
         without = () if _PEER in session.config.stash else (_WITH_PEER,)
-        run.empty = summary.hollow(run.core(), lambda claim: claim[0] not in without and wanted.selection.asks(claim))
+        run.empty = summary.hollow(run.core(), lambda claim: claim[0] not in without)
     if session.exitstatus == pytest.ExitCode.OK and (run.fails() or not run.finished):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if wanted.write_known:

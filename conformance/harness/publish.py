@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..reporting import compare_page
 from ..reporting.forms import forms
+from ..reporting.merging import merged
 from ..reporting.summary import Json
 from .schemas import errors_by
 
@@ -26,6 +27,13 @@ def everything(report: Json, directory: Path) -> list[Path]:
     for name, content in forms(report).items():
         (directory / name).write_text(content, errors="backslashreplace")
     return [directory / name for name in forms(report)]
+
+
+def whole(reports: list[Json], path: Path) -> Path:
+    """Write the report that the shards' make together; raises ValueError where they make none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(merged(reports), indent=1) + "\n")
+    return path
 
 
 def comparison(reports: list[Json], path: Path) -> Path:

@@ -24,8 +24,9 @@ SAVE_EVERY = 10.0
 class Run:
     """The whole run. `info`: what the implementation said of itself; `commands`: its command, and the peer's.
 
-    `part`: what narrowed it to some of the tests of a claim. `finished`: it came to its end. `notes`: lines for the
-    summary. `selected`: how many tests there are to run, where that is known.
+    `chosen`: the classes, profiles and vantages that were asked for; `part`: what else narrowed the run, to some of the
+    tests of a claim. `finished`: it came to its end. `notes`: lines for the summary. `selected`: how many tests there
+    are to run, where that is known.
     """
 
     info: Json
@@ -33,6 +34,7 @@ class Run:
     part: list[str] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
     directory: Path | None = None
+    chosen: dict[str, list[str]] = field(default_factory=dict)
     finished: bool = False
     selected: int | None = None
     notes: list[str] = field(default_factory=list)
@@ -126,9 +128,9 @@ class Run:
 
     # For programs
 
-    def document(self) -> Json:
-        """The report, by its schema, without this machine's paths."""
-        shown = {name: _ability(why) for name, why in abilities.table().items()}
+    def document(self, probe: bool = True) -> Json:
+        """The report, by its schema, without this machine's paths. Probing the abilities takes time."""
+        shown = {name: _ability(why) for name, why in abilities.table().items()} if probe else {}
         cleaned: Json = scrubber([text for text in self.commands if text])(self.core() | {"abilities": shown})
         return cleaned
 
@@ -143,23 +145,14 @@ class Run:
             "abilities": {},
             "claims": self.info["claims"],
             **({"part": self.part} if self.part else {}),
+            **({"chosen": self.chosen} if self.chosen else {}),
             **({"selected": self.selected} if self.selected is not None else {}),
             "withdrawn": list(withdrawn.tests().values()),
             "stacks": dict(sorted(self.built.items())),
             "tests": [self._entry(self.tests[name]) for name in sorted(self.tests)],
             "closing": None,
         }
-        return report | {"closing": self._closing(report) if self.finished else None}
-
-    def _closing(self, report: Json) -> Json:
-        tests = report["tests"]
-        return {
-            "verdict": summary.verdict(tests, self.empty),
-            "counts": summary.counts(tests),
-            "statements": summary.statements(report),
-            "stacks": summary.stacks(report),
-            **({"hollow": self.empty} if self.empty else {}),
-        }
+        return report | {"closing": summary.closing(report, self.empty) if self.finished else None}
 
     def _entry(self, test: Json) -> Json:
         kept = {name: value for name, value in test.items() if value not in ("", [], None) or name == "requirements"}
@@ -169,21 +162,21 @@ class Run:
     def _takes(self) -> int:
         return len([text for text in self.commands if text])
 
-    def save(self) -> Path | None:
+    def save(self, probe: bool = True) -> Path | None:
         """Write the report as far as it goes; where to, None: no report was asked for."""
         if self.directory is None:
             return None
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / "report.json"
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps(self.document(), indent=1) + "\n")
+        beside.write_text(json.dumps(self.document(probe), indent=1) + "\n")
         beside.rename(path)
         self._saved = time.monotonic()
         return path
 
     def _save_now_and_then(self) -> None:
         if self.directory and time.monotonic() > self._saved + SAVE_EVERY:
-            self.save()
+            self.save(probe=False)
 
 
 def _ability(why_not: str | None) -> Json:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from ..reporting.summary import asked
 from .ids import group
 
 SMOKE = (
@@ -56,7 +57,7 @@ class Selection:
 
     def keeps(self, test: str, claim: tuple[str, str, str], requirements: Collection[str]) -> bool:
         """Whether a test is asked for: its stable id, the claim that it judges, the requirements that it names."""
-        if not self.asks(claim):
+        if not asked(self.chosen(), claim):
             return False
         if self.requirements and not any(each.startswith(self.requirements) for each in requirements):
             return False
@@ -64,10 +65,10 @@ class Selection:
             return False
         return self.shard is None or self.shard.has(test)
 
-    def asks(self, claim: tuple[str, str, str]) -> bool:
-        """Whether a claim is asked for: class, profile, vantage."""
-        asked = (self.classes, self.profiles, self.vantages)
-        return all(not words or word in words for words, word in zip(asked, claim, strict=True))
+    def chosen(self) -> dict[str, list[str]]:
+        """The classes, profiles and vantages that were named."""
+        named = {"class": self.classes, "profile": self.profiles, "vantage": self.vantages}
+        return {name: list(words) for name, words in named.items() if words}
 
     def parts(self) -> list[str]:
         """Why a run of it is one of a part of the tests of a claim; empty: it is not."""

@@ -83,6 +83,8 @@ def cell(report: Json, claim: summary.Triple, tests: list[Json]) -> Html:
         return mark("failed", f"{wrong} of {run} failed")
     if not claimed:
         return mark("not-claimed", "not claimed" + (f" ({run} passed)" if run else ""))
+    if not run and not summary.asked(report.get("chosen", {}), claim):
+        return mark("not-claimed", "not asked for")
     if not run:
         return mark("empty", "not run" if report.get("part") or not report["closing"] else "nothing executed")
     if skipped := counted.get("skipped"):

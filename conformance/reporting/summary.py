@@ -40,10 +40,17 @@ def by_claim(tests: list[Json]) -> dict[Triple, list[Json]]:
     return dict(sorted(found.items()))
 
 
-def hollow(report: Json, asked: Callable[[Triple], bool]) -> list[str]:
-    """The classes with a claim that the run was asked to judge, of which nothing was executed."""
+def asked(chosen: Json, claim: Triple) -> bool:
+    """Whether a claim was asked for: `chosen` has the classes, profiles and vantages, where any were named."""
+    named = zip(("class", "profile", "vantage"), claim, strict=True)
+    return all(word in chosen.get(name, (word,)) for name, word in named)
+
+
+def hollow(report: Json, judged: Callable[[Triple], bool] = lambda _: True) -> list[str]:
+    """The classes with a claim that was asked for, and that is `judged`, of which nothing was executed."""
     executed = {test["class"] for test in report["tests"] if test["verdict"] in ("passed", *BAD)}
-    return sorted({claim[0] for claim in claimed(report) if asked(claim)} - executed)
+    wanted = (claim for claim in claimed(report) if asked(report.get("chosen", {}), claim))
+    return sorted({claim[0] for claim in wanted if judged(claim)} - executed)
 
 
 def verdict(tests: list[Json], empty: Collection[str] = ()) -> str:
@@ -77,6 +84,17 @@ def statements(report: Json) -> list[str]:
     ]
 
 
+def closing(report: Json, empty: list[str]) -> Json:
+    """The closing record. `empty`: the claimed classes that executed nothing."""
+    return {
+        "verdict": verdict(report["tests"], empty),
+        "counts": counts(report["tests"]),
+        "statements": statements(report),
+        "stacks": stacks(report),
+        **({"hollow": empty} if empty else {}),
+    }
+
+
 def standing(report: Json) -> str:
     """One word for the whole run: its verdict, or `unfinished`."""
     return str(report["closing"]["verdict"]) if report["closing"] else "unfinished"
@@ -97,6 +115,8 @@ def reservations(report: Json) -> list[str]:
         found.append("Empty: no test was executed.")
     if report.get("part"):
         found.append(f"A part of the tests only ({', '.join(report['part'])}). Nothing may be stated of it.")
+    if chosen := report.get("chosen"):
+        found.append("Asked for: " + "; ".join(f"{name} {', '.join(words)}" for name, words in chosen.items()) + ".")
     if skipped := counts(report["tests"]).get("skipped"):
         found.append(f"Partial: {many(skipped, 'test')} skipped, for abilities that are missing there.")
     if empty := (report["closing"] or {}).get("hollow"):
