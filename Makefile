@@ -1,4 +1,4 @@
-# The two commands: `make conformance [IMPL="<cmd>"]` and `make test`. Everything else is a part of them.
+# The two commands: `make conformance [IMPL="<cmd>"] [PEER="<cmd>"]` and `make test`. Everything else is a part of them.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -9,6 +9,7 @@ PYTHON ?= $(shell for p in /usr/bin/python3 python3 python3.13 python3.12 python
 VENV := .venv
 BIN := $(VENV)/bin
 IMPL ?= $(CURDIR)/$(BIN)/ovsi
+PEER ?= $(CURDIR)/$(BIN)/ovsi
 WORKERS ?= auto
 PYTEST_ARGS ?=
 
@@ -34,8 +35,8 @@ $(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
 
 install: $(VENV)/.installed  ## Make the environment in .venv
 
-conformance: $(VENV)/.installed  ## Judge IMPL (default: the reference) by the conformance suite
-	$(BIN)/pytest conformance --impl="$(IMPL)" -n $(WORKERS) $(PYTEST_ARGS)
+conformance: $(VENV)/.installed  ## Judge IMPL by the conformance suite, with PEER as the other end (default: the reference)
+	$(BIN)/pytest conformance --impl="$(IMPL)" --peer="$(PEER)" -n $(WORKERS) $(PYTEST_ARGS)
 
 test: lint types unit site suite-user suite-root  ## Everything: lint, types, tests, mutants, site, the suite as user and as root
 
@@ -53,10 +54,10 @@ site: $(VENV)/.dependencies  ## The site, strictly
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
 
 suite-user: $(VENV)/.installed  ## The suite as an ordinary user
-	tests/support/as-ordinary-user $(BIN)/python -m pytest conformance --impl="$(CURDIR)/$(BIN)/python -m ovsi" -n $(WORKERS) -p no:cacheprovider $(PYTEST_ARGS)
+	tests/support/as-ordinary-user $(BIN)/python -m pytest conformance --impl="$(CURDIR)/$(BIN)/python -m ovsi" --peer="$(CURDIR)/$(BIN)/python -m ovsi" -n $(WORKERS) -p no:cacheprovider $(PYTEST_ARGS)
 
 suite-root: $(VENV)/.installed  ## The suite as root, where make runs as root
-	@if [ "$$(id -u)" = 0 ]; then $(BIN)/pytest conformance --impl="$(CURDIR)/$(BIN)/ovsi" -n $(WORKERS) $(PYTEST_ARGS); \
+	@if [ "$$(id -u)" = 0 ]; then $(BIN)/pytest conformance --impl="$(CURDIR)/$(BIN)/ovsi" --peer="$(PEER)" -n $(WORKERS) $(PYTEST_ARGS); \
 	else echo "suite-root: not root, so the root tier was not run"; fi
 
 hostile: $(VENV)/.installed  ## Restores killed and failed at every system call, and thousands of races (some 20 minutes)
