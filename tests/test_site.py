@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from docs.support import drawing, pictures
 
-from .support.chromium import Browser, Page, why_not
+from .support.chromium import LIMIT, Browser, BrowserError, Page, why_not
 from .support.requirements import load
 from .support.site import Document, broken, build, foreign, pages
 
@@ -165,12 +166,21 @@ def _search(page: Page, words: str) -> list[str]:
     return found
 
 
+def _arrived(page: Page) -> bool:
+    try:
+        return bool(page.evaluate("document.readyState === 'complete' && document.querySelector(':target') !== null"))
+    except BrowserError:  # the page that was asked is the one that is being left
+        return False
+
+
 @in_browser
 def test_search_leads_to_a_requirement(browser: Browser, site: Path) -> None:
     page = browser.open((site / "spec" / "index.html").as_uri())
     assert _search(page, "ovsi-dump-012")[0].startswith("OVSI-DUMP-012")
     page.press("Enter")
-    page.evaluate("new Promise(done => { const see = () => location.hash ? done(1) : setTimeout(see, 20); see(); })")
+    deadline = time.monotonic() + LIMIT
+    while not _arrived(page):
+        assert time.monotonic() < deadline
     assert page.evaluate("location.href").endswith("spec/06-dumper.html#OVSI-DUMP-012")
     assert page.evaluate("document.querySelector(':target').getBoundingClientRect().top >= 40")
 

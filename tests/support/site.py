@@ -77,5 +77,5 @@ def foreign(documents: dict[Path, Document]) -> list[str]:
         f"{path.name}: {address}"
         for path, document in documents.items()
         for address in document.loads
-        if urlsplit(address).scheme or urlsplit(address).netloc
+        if urlsplit(address).scheme not in ("", "data") or urlsplit(address).netloc
     ]
