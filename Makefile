@@ -60,7 +60,7 @@ suite-root: $(VENV)/.installed  ## The suite as root, where make runs as root
 	@if [ "$$(id -u)" = 0 ]; then $(BIN)/pytest conformance --impl="$(CURDIR)/$(BIN)/ovsi" --peer="$(PEER)" -n $(WORKERS) $(PYTEST_ARGS); \
 	else echo "suite-root: not root, so the root tier was not run"; fi
 
-hostile: $(VENV)/.installed  ## Restores killed and failed at every system call, and thousands of races (some 20 minutes)
+hostile: $(VENV)/.installed  ## Restores killed and failed at every system call, and thousands of races (20 minutes on idle cores)
 	$(BIN)/python -m tests.hostile
 	OVSI_RACES=1000 $(BIN)/pytest -q -s tests/unit/restore/test_restore_races.py
 
