@@ -60,7 +60,7 @@ def how_to_enter(scene: "Scene") -> list[str]:
     """Commands for a shell in the scene's namespaces, and what lies where."""
     user = "--user --preserve-credentials " if scene.sandbox.surroundings.user_namespace else ""
     pids = "--pid " if scene.sandbox.surroundings.pid_namespace else ""
-    command = f"nsenter --target {scene.sandbox.pid} {user}--mount {pids}--root --wd=/ sh"
+    command = f"nsenter --target {scene.sandbox.pid} {user}--mount {pids}--root --wd sh"
     target = shlex.quote(os.fsdecode(scene.stack.target))
     return [
         f"kept: the sandbox of stack {scene.stack.name}; enter it by:",
