@@ -15,7 +15,7 @@ from conformance.harness.known import Known
 from conformance.harness.report import Run
 from conformance.harness.schemas import errors_by
 from conformance.harness.scrub import scrubber
-from conformance.reporting import junit, summary
+from conformance.reporting import badge, junit, summary
 from conformance.reporting.merging import merged
 
 CORE, RELATIVE = ("dumper", "core", "inside"), ("dumper", "relative", "inside")
@@ -124,6 +124,14 @@ def test_the_worse_of_two_verdicts_of_a_test_stays() -> None:
     assert [(test["verdict"], test["reason"]) for test in run.core()["tests"]] == [
         ("errored", "worker 'gw0' crashed"),
     ]
+
+
+def test_what_was_judged_of_image_holds_at_each_vantage() -> None:
+    run = run_of([(("image", "core", "inside"), "passed")])
+    run.info["claims"] = [{"class": "image", "profile": "core", "vantage": where} for where in ("inside", "outside")]
+    stated = [line.split(", Linux")[0] for line in run.core()["closing"]["statements"]]
+    assert stated == ["OVSI 1.0 Image: core (inside", "OVSI 1.0 Image: core (outside"]
+    assert badge.message(run.core()) == "Image 2/2"
 
 
 # Shards

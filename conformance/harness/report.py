@@ -93,7 +93,7 @@ class Run:
     def summary(self) -> list[str]:
         implementation, tests = self.info["implementation"], list(self.tests.values())
         lines = [SHOWN, f"implementation: {implementation['name']} {implementation['version']} ({self.commands[0]})"]
-        for claim, mine in summary.by_claim(tests).items():
+        for claim, mine in summary.by_claim(self.core()).items():
             shown = ", ".join(f"{count} {word}" for word, count in summary.counts(mine).items())
             found, of = summary.share(mine)
             proved = f"; {found} of {of} sources proved" if of else ""

@@ -45,7 +45,7 @@ def _column(report: Json, name: str) -> Html:
 
 
 def _claims(reports: list[Json], names: list[str]) -> Iterator[Child]:
-    tests = [summary.by_claim(each["tests"]) for each in reports]
+    tests = [summary.by_claim(each) for each in reports]
     triples = sorted(
         {claim for each in tests for claim in each} | {c for each in reports for c in summary.claimed(each)}
     )

@@ -93,7 +93,7 @@ def cell(report: Json, claim: summary.Triple, tests: list[Json]) -> Html:
 
 
 def _claims(report: Json) -> Iterator[Child]:
-    tests = summary.by_claim(report["tests"])
+    tests = summary.by_claim(report)
     triples = sorted({*tests, *summary.claimed(report)})
     vantages = sorted({vantage for _, _, vantage in triples})
     rows: list[Html] = []

@@ -31,13 +31,23 @@ def claimed(report: Json) -> list[Triple]:
     return sorted({triple(claim) for claim in report["claims"]})
 
 
-def by_claim(tests: list[Json]) -> dict[Triple, list[Json]]:
-    """The tests of each class, profile and vantage, sorted; not those that no claim is needed for."""
+def by_claim(report: Json) -> dict[Triple, list[Json]]:
+    """The tests of each class, profile and vantage, sorted; not those that no claim is needed for.
+
+    Documents are the same from everywhere: what was judged of Image counts for each vantage that is claimed.
+    """
     found: dict[Triple, list[Json]] = {}
-    for test in tests:
-        if test["class"] != ALWAYS:
-            found.setdefault(triple(test), []).append(test)
+    for test in report["tests"]:
+        for claim in _judged(report, test) if test["class"] != ALWAYS else ():
+            found.setdefault(claim, []).append(test)
     return dict(sorted(found.items()))
+
+
+def _judged(report: Json, test: Json) -> set[Triple]:
+    mine = triple(test)
+    if mine[0] != "image":
+        return {mine}
+    return {mine} | {claim for claim in claimed(report) if claim[:2] == mine[:2]}
 
 
 def asked(chosen: Json, claim: Triple) -> bool:
@@ -66,7 +76,7 @@ def verdict(tests: list[Json], empty: Collection[str] = ()) -> str:
 def met(report: Json) -> dict[tuple[str, str], list[str]]:
     """By class and vantage, the claimed profiles in which every test passed: what may be stated."""
     found: dict[tuple[str, str], list[str]] = {}
-    tests = by_claim(report["tests"])
+    tests = by_claim(report)
     for claim in claimed(report) if not report.get("part") else ():
         mine = counts(tests.get(claim, []))
         if set(mine) == {"passed"}:
@@ -118,7 +128,7 @@ def reservations(report: Json) -> list[str]:
     if chosen := report.get("chosen"):
         found.append("Asked for: " + "; ".join(f"{name} {', '.join(words)}" for name, words in chosen.items()) + ".")
     if skipped := counts(report["tests"]).get("skipped"):
-        found.append(f"Partial: {many(skipped, 'test')} skipped, for abilities that are missing there.")
+        found.append(f"Partial: {many(skipped, 'test')} skipped; each says what was missing.")
     if empty := (report["closing"] or {}).get("hollow"):
         found.append(f"Claimed, and nothing of it was executed: {', '.join(empty)}.")
     if known := [test for test in bad(report["tests"]) if "known" in test]:
