@@ -17,7 +17,8 @@ _SUFFIX = ".report.json.gz"
 
 def pages() -> Iterator[tuple[str, str]]:
     """The overview; each report's page, badge and JSON; the comparison."""
-    reports = {path.name.removesuffix(_SUFFIX): _load(path) for path in sorted(RESULTS.glob(f"*{_SUFFIX}"))}
+    names = sorted(path.name.removesuffix(_SUFFIX) for path in RESULTS.glob(f"*{_SUFFIX}"))
+    reports = {name: _load(RESULTS / f"{name}{_SUFFIX}") for name in names}
     for name, report in reports.items():
         yield f"reports/{name}.html", report_page.html(report)
         yield f"reports/{name}.svg", badge.svg(report)
