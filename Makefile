@@ -12,6 +12,7 @@ IMPL ?= $(CURDIR)/$(BIN)/ovsi
 PEER ?= $(CURDIR)/$(BIN)/ovsi
 WORKERS ?= auto
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 SOURCES := $(shell find reference conformance schemas distribution -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml README.md
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -72,7 +73,7 @@ results: $(VENV)/.installed  ## Record what the suite finds of the implementatio
 	record $(CURDIR)/examples/second/ovsi-pl $(CURDIR)/$(BIN)/ovsi
 
 bench: $(VENV)/.installed  ## Measure the ratios of the design
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,27 @@
+"""The commands that are measured."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+OVSI = str(Path(sys.executable).parent / "ovsi")
+BARE = [sys.executable, "-I", "-c", "pass"]
+FINDMNT = ["findmnt", "-J", "-t", "overlay"]
+
+
+def dump(mountpoint: Path | None, image: Path) -> list[str]:
+    """A dump of the overlay that is mounted there, of all for None."""
+    which = ["--mountpoint", str(mountpoint)] if mountpoint else ["--all"]
+    return [OVSI, "dump", "--pid", str(os.getpid()), *which, "--output", str(image)]
+
+
+def restore(image: Path, target: Path) -> list[str]:
+    """A restore of the one overlay of an image."""
+    return [OVSI, "restore", "--image", str(image), "--target", str(target)]
+
+
+def suite(workers: int) -> list[str]:
+    """The whole suite against this `ovsi`."""
+    return [sys.executable, "-m", "pytest", "-q", "conformance", f"--impl={OVSI}", "-n", str(workers)]

@@ -1,0 +1,35 @@
+"""All overlays of a namespace, more and more of them, of ten layers each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import stacks
+from commands import FINDMNT, dump
+from measure import in_turn, peak_mebibytes
+from results import Curve, Row, row
+
+OVERLAYS = (10, 100, 1000, 10_000)
+_RUNS, _RUNS_OF_MOST = 5, 3
+_DUMP, _FINDMNT = "ovsi dump --all", "findmnt -J -t overlay"
+
+
+def measure(world: Path) -> tuple[list[Row], list[Curve]]:
+    """The rows of 1,000 and 10,000 overlays, and the curves."""
+    times = Curve("overlays", "All overlays of a namespace", "overlays of 10 layers", "ms", logarithmic=True)
+    memory = Curve("overlays-memory", "Peak memory of that dump", "overlays of 10 layers", "MiB", logarithmic=True)
+    made = 0
+    for overlays in OVERLAYS:
+        stacks.many(world / f"to-{overlays}", overlays - made)
+        made = overlays
+        dumping = dump(None, world / "all.json")
+        runs = _RUNS_OF_MOST if overlays == OVERLAYS[-1] else _RUNS
+        for name, figure in zip((_DUMP, _FINDMNT), in_turn([dumping, FINDMNT], runs), strict=True):
+            times.add(name, overlays, figure)
+        memory.add(_DUMP, overlays, peak_mebibytes(dumping))
+    dumped, found = (dict(times.lines[name]) for name in (_DUMP, _FINDMNT))
+    rows = [
+        row("dump --all of 1,000 overlays of 10 layers", _FINDMNT, dumped[1000], found[1000], 10),
+        row("dump --all of 10,000 overlays", "of 1,000", dumped[10_000], dumped[1000], 11),
+    ]
+    return rows, [times, memory]
