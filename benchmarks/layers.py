@@ -74,4 +74,4 @@ def _calls_a_layer(what: str, points: list[tuple[float, float]]) -> Row:
     return row(f"system calls a layer, {what}", "one", (most - least) / (many - few), 1, MOST_CALLS[what])
 
 
-MOST_CALLS = {_DUMP: 2, _RESTORE: 10}
+MOST_CALLS = {_DUMP: 2, _RESTORE: 6}
