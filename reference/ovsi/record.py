@@ -69,6 +69,10 @@ class Record(_Tuple):
             raise TypeError(f"{cls.__name__}: missing or unknown: {', '.join(wrong)}")
         return unchecked(cls, map(state.__getitem__, cls._fields))  # type: ignore[arg-type]  # any iterable will do
 
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        """What copies are made of (`copy`, `pickle`): the values one by one, not a tuple of them."""
+        return tuple(self)
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__}.{name} is frozen")
 

@@ -1,5 +1,8 @@
 """Records behave as frozen dataclasses do."""
 
+import copy
+import pickle
+
 import pytest
 from ovsi.record import Record
 
@@ -32,3 +35,8 @@ def test_records_are_frozen_comparable_and_hashable() -> None:
     assert hash(Point(1)) == hash(Point(1, 7))
     assert Point(1).replace(y=3) == Point(1, 3)
     assert repr(Point(1)) == "Point(x=1, y=7)"
+
+
+def test_records_are_copied_as_what_they_are() -> None:
+    for one in (Point(1), Named(1, 7, "n")):
+        assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .vantage import MountNamespace, Vantage
 
 _NONE = bytes(8)
-_BY_DEVICE = (b"ext4", b"xfs", b"erofs", b"f2fs")
+_BY_DEVICE = ("ext4", "xfs", "erofs", "f2fs")
 """Directories of /sys/fs that list every superblock of the type by the name of its block device."""
 _READABLE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
@@ -73,7 +73,7 @@ class Pins:
         if len(found) > 1:
             return None, f"{len(found)} mounted file systems bear the {what} that the overlay shows"
         pin = found[0]
-        if pin.fs_type != "tmpfs" and (hidden := self._hidden()):
+        if pin.fs_type != "tmpfs" and (hidden := self._hidden(_family(pin.fs_type))):
             return None, f"{hidden} is mounted where it can't be asked, and may bear the same {what}"
         return pin, f"{pin.fs_type} {pin.device} alone bears the {what} that the overlay shows"
 
@@ -108,27 +108,31 @@ class Pins:
                     found[mount.device] = Pin(mount.device, fs_type, mount, space)
         return list(found.values())
 
-    def _hidden(self) -> str:
-        """A block device's file system that could not be asked: covered, or in no known table. Empty: there is none."""
+    def _hidden(self, family: str) -> str:
+        """A file system of the family that could not be asked: covered, or in no known table. Empty: there is none."""
         known: set[str] = set()
         for space in (self.vantage.here, *self.vantage.others()):
             for mount in space.table.entries:
                 known.add(mount.device)
                 fs_type = mount.fs_type.decode("utf-8", "replace")
-                if mount.device not in self._asked and stability_of(fs_type) == "filesystem":
+                if mount.device not in self._asked and _family(fs_type) == family:
                     return f"{fs_type} {mount.device}"
-        for kind in _BY_DEVICE:
-            try:
-                names = os.listdir(b"/sys/fs/" + kind)
-            except OSError as failure:
-                if failure.errno != errno.ENOENT:
-                    return "a file system of a type that sysfs does not list"
-                continue
-            for name in names:
-                device = _device_number(name)
-                if device is not None and device not in known:
-                    return f"the file system of {os.fsdecode(name)}"
+        if family not in _BY_DEVICE:
+            return ""
+        try:
+            names = os.listdir(f"/sys/fs/{family}".encode())
+        except OSError as failure:
+            return "" if failure.errno == errno.ENOENT else f"some {family}"
+        for name in names:
+            device = _device_number(name)
+            if device is not None and device not in known:
+                return f"the file system of {os.fsdecode(name)}"
         return ""
+
+
+def _family(fs_type: str) -> str:
+    """What a byte by byte copy of a file system may be mounted as: ext4's driver mounts three types."""
+    return "ext4" if fs_type in ("ext2", "ext3") else fs_type
 
 
 def _device_number(name: bytes) -> str | None:
