@@ -8,7 +8,7 @@ by it, so options are split first. Below it lies overlay's own, a backslash befo
 from __future__ import annotations
 
 from ..linux.mountinfo import split_options, unescape
-from ..record import Record
+from ..record import Record, unchecked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,8 +105,9 @@ def parse_array(options: Iterable[bytes]) -> ShownOptions:
             found[f"{role}_as_shown"] = value
         elif not _mount_ids(name, value, found):
             own.append((name, value))
-    found |= {"flags": tuple(flags), "security": tuple(security), "own": tuple(own)}
-    return ShownOptions(lowers=tuple(lowers), data=tuple(data), **found)
+    made_of = (tuple(lowers), tuple(data), *map(found.get, ("upper", "work", "upper_as_shown", "work_as_shown")))
+    mounts = (found.get("lower_mount_ids", ()), found.get("upper_mount_id"))
+    return unchecked(ShownOptions, (tuple(flags), tuple(security), *made_of, tuple(own), *mounts))
 
 
 def _mount_ids(name: bytes, value: bytes, found: dict[str, Any]) -> bool:
