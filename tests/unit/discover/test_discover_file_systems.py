@@ -64,7 +64,8 @@ def test_on_a_block_device_mounted_and_mounted_nowhere(kind: str) -> None:
     assert result.image.filesystems[1].stability == "filesystem"
     assert result.image.filesystems[1].uuid
     lower = sources(taken(where, without=["introspection"]))["lower/1"]
-    assert (lower.assurance, lower.method) == ("proved", "file-identifier")
+    assert lower.assurance == "proved"
+    assert lower.method in ("file-identifier", OPENING), "the latter where a test beside hides a disk of this type"
     known = {name: one.identity for name, one in sources(result).items()}
     unmount(base)
     after = agreed(where)
