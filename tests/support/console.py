@@ -29,10 +29,12 @@ _VOLATILE = (
     (re.compile(r"\bmnt:\[\d+\]"), "mnt:[N]"),
     (re.compile(r"\bLinux \d+\.\d+"), "Linux N.N"),
     (re.compile(r"nspawn-volatile-\w{6}"), "nspawn-volatile-X"),
+    (re.compile(r"\n[ \t]+"), " "),
     (re.compile(r"[ \t]+"), " "),
     (re.compile(r" $", re.MULTILINE), ""),
 )
-"""Numbers that a kernel gives out differ from run to run, and random names; columns move with their width."""
+"""Numbers that a kernel gives out differ from run to run, and random names; columns and ends of lines move with
+their width."""
 
 
 @dataclass(frozen=True)
