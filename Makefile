@@ -17,7 +17,7 @@ BENCH_ARGS ?=
 SOURCES := $(shell find reference conformance schemas distribution -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml README.md
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help conformance test lint types unit suite-root suite-user site results bench hostile install clean
+.PHONY: help conformance test lint types unit mutants suite-root suite-user site results bench hostile install clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,7 @@ conformance: $(VENV)/.installed  ## Judge IMPL by the conformance suite, with PE
 	$(BIN)/pytest conformance --impl="$(IMPL)" --peer="$(PEER)" -n $(WORKERS) $(PYTEST_ARGS)
 
 test: lint types unit site suite-user suite-root  ## Everything: lint, types, tests, mutants, site, the suite as user and as root
+	$(BIN)/python -m tests.support.ledger
 
 lint: $(VENV)/.dependencies  ## ruff
 	$(BIN)/ruff check .
@@ -50,6 +51,9 @@ types: $(VENV)/.dependencies  ## mypy --strict
 
 unit: $(VENV)/.installed  ## The project's own tests, the mutants among them
 	$(BIN)/pytest tests -n $(WORKERS) $(PYTEST_ARGS)
+
+mutants: $(VENV)/.installed  ## Each mutant by every kind of test that can notice it (most of an hour)
+	OVSI_MUTANTS=wide $(BIN)/pytest tests/test_mutants.py -n $(WORKERS) $(PYTEST_ARGS)
 
 site: $(VENV)/.dependencies  ## The site, strictly
 	$(BIN)/mkdocs build --strict --quiet --site-dir build/site

@@ -16,6 +16,7 @@ from conformance.harness.implementation import Outcome, classify
 from conformance.harness.judge import refused
 from conformance.harness.schemas import errors_by
 
+from .mutants import registry
 from .support.run_suite import ROOT, suite
 
 
@@ -81,8 +82,8 @@ def test_claims_without_substance_fail(tmp_path: Path) -> None:
 
 def test_soundness_is_judged_whatever_is_claimed(tmp_path: Path) -> None:
     """OVSI-CONF-004"""
-    command = f"{sys.executable} -m tests.mutants.claims_little"
-    ran = suite(f"--impl={command}", f"--report={tmp_path}", "-k", "core-renamed-inside")
+    program = registry.command("claims_little")
+    ran = suite(f"--impl={program}", f"--report={tmp_path}", "-k", "core-renamed-inside and test_dumper")
     assert ran.returncode == 1
     tests = json.loads((tmp_path / "report.json").read_text())["tests"]
     verdicts = {test["id"].rpartition("::")[2].partition("[")[0]: test["verdict"] for test in tests}

@@ -7,8 +7,10 @@ from collections import Counter
 
 import pytest
 
+from .mutants.registry import mutants
+from .mutants.suites import SUITES
 from .support.requirements import ID, KEYWORD, Requirement, load, paragraphs
-from .support.traces import declared_by, is_mutant
+from .support.traces import declared_by, named_by_tests
 
 REQUIREMENTS = load()
 SERIES = {
@@ -26,11 +28,6 @@ SERIES = {
 }
 # The one paragraph that quotes the keywords in order to say what they mean.
 BOILERPLATE = "The key words "
-
-
-def named_by_tests() -> set[str]:
-    """Ids that tests judge. Mutants name the requirements that they break, which is no test of them."""
-    return {name for name, files in declared_by().items() if not all(map(is_mutant, files))}
 
 
 @pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda requirement: requirement.id)
@@ -90,6 +87,14 @@ def test_every_binding_requirement_is_tested() -> None:
     named = named_by_tests()
     untested = [requirement.id for requirement in REQUIREMENTS if requirement.binding and requirement.id not in named]
     assert not untested, f"{len(untested)} requirements that no test names: " + " ".join(untested)
+
+
+def test_every_binding_requirement_is_broken_by_a_mutant() -> None:
+    """A requirement that no wrong implementation breaks is one of which nobody has seen that the suite judges it."""
+    breaches = [*(each.breaks for each in mutants().values()), *(each.breaks for each in SUITES.values())]
+    broken = {name for breaks in breaches for name in breaks}
+    unbroken = [requirement.id for requirement in REQUIREMENTS if requirement.binding and requirement.id not in broken]
+    assert not unbroken, f"{len(unbroken)} requirements that no mutant breaks: " + " ".join(unbroken)
 
 
 def test_tests_name_no_unknown_requirement() -> None:

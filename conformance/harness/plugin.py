@@ -46,10 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = getattr(config, "workerinput", None)
     if not worker and wanted.setup and (fault := around.fault_of(wanted.setup)):
         raise pytest.UsageError(f"--impl-setup: {fault}")
-    config.stash[_IMPLEMENTATION] = Implementation(wanted.impl, wanted.timeout)
     if wanted.peer:
         config.stash[_PEER] = Implementation(wanted.peer, wanted.timeout)
-    config.stash[_INFO] = json.loads(worker["ovsi_info"]) if worker else _ask(config.stash[_IMPLEMENTATION])
+    examine(config, wanted.impl, json.loads(worker["ovsi_info"]) if worker else None)
     keep.KEEPER.wanted = wanted.keep
     if not worker:
         run = report.Run(
@@ -77,6 +76,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     return SHOWN
+
+
+def examine(config: pytest.Config, text: str, info: dict[str, Any] | None = None) -> None:
+    """Judge this implementation from now on; `info` is what it tells, where it was asked before."""
+    config.stash[_IMPLEMENTATION] = Implementation(text, config.stash[_ASKED].timeout)
+    config.stash[_INFO] = info or _ask(config.stash[_IMPLEMENTATION])
 
 
 def _ask(implementation: Implementation) -> dict[str, Any]:

@@ -32,7 +32,7 @@ Listing = dict[bytes, Entry]
 @dataclass(frozen=True)
 class Snapshot:
     """`sources`: label -> path -> entry. `mounts`: the table's bytes, every mount namespace of the sandbox's processes.
-    `processes`: name -> {state without numbers that run on: cwd, root, descriptors}."""
+    `processes`: name -> cwd, root, descriptors, and whether it is stopped."""
 
     sources: dict[str, Listing]
     mounts: bytes
@@ -104,7 +104,9 @@ def _process(pid: int) -> tuple[str, ...]:
     links = [os.readlink(f"/proc/{pid}/{name}") for name in ("cwd", "root")]
     if pid != os.getpid():
         links += sorted(f"{name} {os.readlink(f'/proc/{pid}/fd/{name}')}" for name in os.listdir(f"/proc/{pid}/fd"))
-    return tuple(links)
+    with open(f"/proc/{pid}/stat") as file:
+        stopped = file.read().rpartition(")")[2].split()[0] in ("T", "t")
+    return (*links, *(["stopped"] if stopped else []))
 
 
 def differences(before: Listing, after: Listing) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
+from tests.mutants.registry import mutants, right_variants
+from tests.mutants.suites import SUITES
 from tests.support.requirements import Requirement
 from tests.support.traces import is_mutant
 
@@ -38,11 +41,15 @@ def _flat(file: str) -> str:
 def _summary(requirements: list[Requirement], declared: dict[str, set[str]]) -> Iterator[str]:
     standing = [requirement for requirement in requirements if requirement.withdrawn is None]
     untestable = [requirement for requirement in standing if requirement.untestable is not None]
-    tested = [requirement for requirement in standing if _split(requirement, declared)[0]]
-    broken = [requirement for requirement in standing if _split(requirement, declared)[1]]
-    yield f"{len(standing)} requirements, {len(tested)} of them named by a test, {len(broken)} by a mutant."
-    yield "Each id leads to its chapter, each name to its source. A mutant is a wrong implementation that the suite has"
-    yield "to catch."
+    tested = [requirement for requirement in standing if _tests(requirement, declared)]
+    broken = [requirement for requirement in standing if requirement.id in _breakers()]
+    yield f"{len(standing)} requirements, {len(tested)} of them named by a test, {len(broken)} broken by a mutant."
+    yield "Each id leads to its chapter, each name to its source."
+    yield ""
+    yield f"A mutant is a wrong implementation that the suite has to catch. There are {len(mutants())}, each with the"
+    yield "requirements that it is found to break, those and no others; the names of families stand before a dot."
+    yield f"{len(SUITES)} wrong suites are found out by the project's own tests. {len(right_variants())} right variants"
+    yield "differ in what the specification leaves free, and are not blamed."
     yield ""
     if untestable:
         yield f"Not tested, {len(untestable)}:"
@@ -58,10 +65,10 @@ def _chapters(requirements: list[Requirement], declared: dict[str, set[str]]) ->
         yield "| requirement | keyword | tests | mutants |"
         yield "|---|---|---|---|"
         for requirement in members:
-            tests, mutants = _split(requirement, declared)
+            tests = _tests(requirement, declared)
             keyword = "withdrawn" if requirement.withdrawn else requirement.keyword
             row = f'<a id="row-{requirement.id}"></a>{_link(requirement)}'
-            yield f"| {row} | {keyword} | {_names(tests)} | {_names(mutants)} |"
+            yield f"| {row} | {keyword} | {_names(tests)} | {_mutants(requirement)} |"
         yield ""
 
 
@@ -69,9 +76,24 @@ def _title(chapter: str) -> str:
     return (ROOT / "spec" / chapter).read_text().partition("\n")[0].removeprefix("# ")
 
 
-def _split(requirement: Requirement, declared: dict[str, set[str]]) -> tuple[list[str], list[str]]:
-    files = sorted(declared.get(requirement.id, ()))
-    return [file for file in files if not is_mutant(file)], [file for file in files if is_mutant(file)]
+def _tests(requirement: Requirement, declared: dict[str, set[str]]) -> list[str]:
+    return [file for file in sorted(declared.get(requirement.id, ())) if not is_mutant(file)]
+
+
+@cache
+def _breakers() -> dict[str, list[str]]:
+    """Requirement id to the names of the mutants that break it, wrong suites among them."""
+    found: dict[str, list[str]] = {}
+    breaches = [(name, mutant.breaks) for name, mutant in mutants().items()]
+    for name, breaks in [*breaches, *((f"suites.{name}", wrong.breaks) for name, wrong in SUITES.items())]:
+        for requirement in breaks:
+            found.setdefault(requirement, []).append(name)
+    return found
+
+
+def _mutants(requirement: Requirement) -> str:
+    names = _breakers().get(requirement.id, ())
+    return "<br>".join(f"[`{name}`](sources/tests-mutants-{name.partition('.')[0]}.md)" for name in names)
 
 
 def _link(requirement: Requirement) -> str:

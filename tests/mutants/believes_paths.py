@@ -1,14 +1,9 @@
 """Takes a directory for a proved source because it lies where that was, and follows links to it."""
 
 import os
-import sys
 
-from .mutant import Given, Json, Mutant, every_source, place, run
+from .mutant import Given, Json, Mutant, every_source, place
 
-MUTANT = Mutant(
-    breaks=("OVSI-ID-006", "OVSI-SEC-001"),
-    meets="(test_lookalike_in_its_place or test_link_on_the_way) and inside",
-)
 KEPT = ("role", "declared", "idmap")
 
 
@@ -23,6 +18,13 @@ def believe(document: Json, given: Given) -> None:
         source |= kept | {"state": "unknown", "assurance": "consistent", "reason": "it is there"}
 
 
-if __name__ == "__main__":
-    sys.argv += ["--accept", "unproved"] if sys.argv[1] == "restore" else []
-    run(source=believe)
+MUTANT = Mutant(
+    breaks=("OVSI-ID-006", "OVSI-SEC-001"),
+    fails=(
+        "test_restorer.py::test_lookalike_in_its_place[*-inside]",
+        "test_security.py::test_link_on_the_way[above, absolute-inside]",
+        "test_security.py::test_link_on_the_way[itself, inside the mount-inside]",
+    ),
+    words=lambda words: [*words, "--accept", "unproved"] if words[:1] == ["restore"] else words,
+    source=believe,
+)

@@ -2,12 +2,7 @@
 
 import os
 
-from .mutant import Given, Json, Mutant, claims, every_source, run
-
-MUTANT = Mutant(
-    breaks=("OVSI-ID-002", "OVSI-ID-005", "OVSI-DUMP-002"),
-    meets="(test_sound or test_faithful) and filesystems-btrfs-subvolumes-outside",
-)
+from .mutant import Given, Json, Mutant, claims, every_source
 
 
 def ignore(document: Json, given: Given) -> None:
@@ -16,8 +11,15 @@ def ignore(document: Json, given: Given) -> None:
         if filesystem["type"] == "btrfs":
             filesystem["device"] = f"{os.major(device)}:{os.minor(device)}"
     for source in every_source(document):
-        source["identity"].pop("subvolume", None)
+        source.get("identity", {}).pop("subvolume", None)
 
 
-if __name__ == "__main__":
-    run(image=ignore, info=claims("dumper filesystems outside"))
+MUTANT = Mutant(
+    breaks=("OVSI-ID-002", "OVSI-ID-005", "OVSI-DUMP-002"),
+    fails=(
+        "test_dumper.py::test_sound[filesystems-btrfs-subvolumes-outside]",
+        "test_dumper.py::test_faithful[filesystems-btrfs-subvolumes-outside]",
+    ),
+    image=ignore,
+    info=claims("dumper filesystems outside"),
+)

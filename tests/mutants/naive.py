@@ -3,18 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from .mutant import Json, Mutant, mounts, options
 
-MUTANT = Mutant(
-    breaks=(
-        *("OVSI-DUMP-002", "OVSI-DUMP-003", "OVSI-DUMP-004", "OVSI-DUMP-005", "OVSI-DUMP-007", "OVSI-ID-001"),
-        *("OVSI-REST-001", "OVSI-REST-016", "OVSI-REST-017", "OVSI-REST-028"),
-    ),
-    meets="(test_sound or test_covered or test_exact) and (core-covered-by-twin or relative-short-names) and inside",
-)
 CLAIMS = [
     {"class": kind, "profile": profile, "vantage": vantage}
     for kind in ("dumper", "restorer")
@@ -98,7 +90,7 @@ def restore(image: str, target: str) -> None:
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o", overlay["shownOptions"], target], check=True)
 
 
-def main(words: list[str]) -> None:
+def be(words: list[str]) -> int:
     given = options(words)
     if words[0] == "info":
         name = {"implementation": {"name": "naive", "version": "1"}, "specifications": ["1.0"]}
@@ -107,7 +99,33 @@ def main(words: list[str]) -> None:
         dump(given["pid"], given["mountpoint"], given["output"])
     elif words[0] == "restore":
         restore(given["image"], given["target"])
+    return 0
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+MUTANT = Mutant(
+    breaks=(
+        "OVSI-CLI-004",
+        *(
+            "OVSI-DUMP-002",
+            "OVSI-DUMP-003",
+            "OVSI-DUMP-004",
+            "OVSI-DUMP-005",
+            "OVSI-DUMP-007",
+            "OVSI-DUMP-016",
+            "OVSI-DUMP-028",
+            "OVSI-ID-001",
+        ),
+        *("OVSI-REST-001", "OVSI-REST-016", "OVSI-REST-017", "OVSI-REST-028"),
+    ),
+    fails=(
+        "test_restorer.py::test_target[missing-inside]",
+        "test_dumper.py::test_sound[core-one-lower-inside]",
+        "test_dumper.py::test_faithful[core-one-lower-inside]",
+        "test_restorer.py::test_exact[core-one-lower-inside]",
+        "test_dumper.py::test_sound[core-covered-by-twin-inside]",
+        "test_dumper.py::test_sound[relative-short-names-inside]",
+        "test_restorer.py::test_exact[relative-short-names-inside]",
+        "test_restorer.py::test_covered[core-covered-by-twin-inside]",
+    ),
+    be=be,
+)

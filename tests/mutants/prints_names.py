@@ -1,12 +1,20 @@
 """Says what it is about to do, with names as they are."""
 
 import os
-import sys
 
-from .mutant import Mutant, run
+from .mutant import Mutant, reference, say
 
-MUTANT = Mutant(breaks=("OVSI-SEC-005",), meets="test_control_characters and inside and (target or dumped)")
 
-if __name__ == "__main__":
-    os.write(2, b" ".join(map(os.fsencode, sys.argv)) + b"\n")
-    run()
+def be(words: list[str]) -> int:
+    say([b" ".join(map(os.fsencode, words))])
+    return reference(words)
+
+
+MUTANT = Mutant(
+    breaks=("OVSI-SEC-005",),
+    fails=(
+        "test_security.py::test_control_characters_in_dumped_names[inside]",
+        "test_security.py::test_control_characters_in_refusals[target-inside]",
+    ),
+    be=be,
+)

@@ -1,22 +1,26 @@
 """Finds no fault with documents, or falls over those that are large."""
 
-import sys
-from pathlib import Path
+import os
 
-from .mutant import Mutant, options, run
+from .mutant import Mutant, options
 
-MUTANT = Mutant(
-    breaks=("OVSI-IMG-044", "OVSI-IMG-041", "OVSI-CLI-004", "OVSI-SEC-004"),
-    meets="test_vector and (overlay-file-system-twice or invalid/location-on-another or long-array) or hurt",
-)
 BUFFER = 1 << 20
 
 
-def read(command: str, code: int) -> int:
-    if command != "validate":
+def read(words: list[str], code: int) -> int:
+    if words[:1] != ["validate"] or "--image" not in words:
         return code
-    return 139 if Path(options(sys.argv[1:])["image"]).stat().st_size > BUFFER else 0
+    return 139 if os.stat(options(words)["image"]).st_size > BUFFER else 0
 
 
-if __name__ == "__main__":
-    run(code=read)
+MUTANT = Mutant(
+    breaks=("OVSI-IMG-001", "OVSI-IMG-044", "OVSI-IMG-041", "OVSI-CLI-004", "OVSI-SEC-004"),
+    fails=(
+        "test_image.py::test_vector[invalid/cut-short]",
+        "test_image.py::test_vector[long-array]",
+        "test_image.py::test_vector[invalid/location-on-another-filesystem]",
+        "test_image.py::test_vector[invalid/overlay-file-system-twice]",
+        "test_security.py::test_document_made_to_hurt[entries]",
+    ),
+    code=read,
+)

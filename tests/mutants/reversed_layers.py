@@ -1,8 +1,6 @@
 """Stacks the lowers in the wrong order."""
 
-from .mutant import Given, Json, Mutant, run
-
-MUTANT = Mutant(breaks=("OVSI-REST-012",), meets="test_exact and core-three-lowers-inside")
+from .mutant import Given, Json, Mutant
 
 
 def reverse(document: Json, given: Given) -> None:
@@ -10,5 +8,6 @@ def reverse(document: Json, given: Given) -> None:
     overlay["layers"][1:] = overlay["layers"][:0:-1]
 
 
-if __name__ == "__main__":
-    run(source=reverse)
+MUTANT = Mutant(
+    breaks=("OVSI-REST-012",), fails=("test_restorer.py::test_exact[core-three-lowers-inside]",), source=reverse
+)

@@ -3,11 +3,21 @@
 import os
 import time
 
-from .mutant import RightVariant, run
+from .mutant import RightVariant, reference
 
-VARIANT = RightVariant(meets="test_exact and (core-three-lowers or escaping-comma or deep-128 or core-shared)")
 
-if __name__ == "__main__":
+def be(words: list[str]) -> int:
     time.sleep(0.3)  # a slow start is no fault
     os.environ["OVSI_SETUP"] = "page"
-    run()
+    return reference(words)
+
+
+VARIANT = RightVariant(
+    meets=(
+        "test_restorer.py::test_exact[core-three-lowers-*]",
+        "test_restorer.py::test_exact[escaping-comma-*]",
+        "test_restorer.py::test_exact[deep-128-inside]",
+        "test_restorer.py::test_exact[core-shared-*]",
+    ),
+    be=be,
+)

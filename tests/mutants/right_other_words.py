@@ -4,9 +4,7 @@ import json
 import sys
 from typing import Any
 
-from .mutant import Given, Json, RightVariant, run
-
-VARIANT = RightVariant(meets="test_dumper and core-one-lower or test_dumper and relative-short-names or no_such")
+from .mutant import Given, Json, RightVariant, reference
 
 
 def backwards(value: Any) -> Any:
@@ -26,6 +24,17 @@ def reword(document: Json, given: Given) -> None:
     document["producer"] = {"name": "other", "version": "0"}
 
 
-if __name__ == "__main__":
+def be(words: list[str]) -> int:
     print("starting\n", file=sys.stderr)
-    run(image=reword)
+    return reference(words)
+
+
+VARIANT = RightVariant(
+    meets=(
+        "test_dumper.py::*[core-one-lower-*]",
+        "test_dumper.py::*[relative-short-names-inside]",
+        "test_command_line.py::test_no_such_subcommand",
+    ),
+    be=be,
+    image=reword,
+)

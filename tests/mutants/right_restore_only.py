@@ -1,17 +1,25 @@
 """Has a restorer and nothing else."""
 
-import sys
-
-from .mutant import Json, RightVariant, run
-
-VARIANT = RightVariant(meets="core-one-lower or test_command_line")
+from .mutant import Json, RightVariant
 
 
 def claim(info: Json) -> None:
     info["claims"] = [claim for claim in info["claims"] if claim["class"] == "restorer"]
 
 
-if __name__ == "__main__":
-    if sys.argv[1:2] in (["dump"], ["validate"]):
-        sys.argv[1] = "lacking"
-    run(info=claim)
+def lacking(words: list[str]) -> list[str]:
+    return ["lacking", *words[1:]] if words[:1] in (["dump"], ["validate"]) else words
+
+
+VARIANT = RightVariant(
+    meets=(
+        "test_*[core-one-lower-inside]",
+        "test_command_line.py::test_info",
+        "test_command_line.py::test_no_such_subcommand",
+        "test_command_line.py::test_dump_called_wrongly[two selectors-inside]",
+        "test_command_line.py::test_output_is_a_pipe[inside]",
+        "test_command_line.py::test_validate_called_wrongly[*]",
+    ),
+    info=claim,
+    words=lacking,
+)

@@ -1,8 +1,6 @@
 """Takes an overlay with the device number of the image for the overlay of the image, however it is mounted by now."""
 
-from .mutant import Given, Json, Mutant, mounts, run
-
-MUTANT = Mutant(breaks=("OVSI-ID-010",), meets="test_overlay_that_was_mounted_anew and inside")
+from .mutant import Given, Json, Mutant, mounts
 
 
 def refresh(document: Json, given: Given) -> None:
@@ -14,5 +12,6 @@ def refresh(document: Json, given: Given) -> None:
             mount.pop("uniqueId", None)
 
 
-if __name__ == "__main__":
-    run(source=refresh)
+MUTANT = Mutant(
+    breaks=("OVSI-ID-010",), fails=("test_identity.py::test_overlay_that_was_mounted_anew[inside]",), source=refresh
+)

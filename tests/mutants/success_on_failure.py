@@ -1,12 +1,16 @@
 """Reports a restore that failed as done."""
 
-from .mutant import Mutant, run
+from .mutant import Mutant
 
 MUTANT = Mutant(
     breaks=("OVSI-ID-006", "OVSI-REST-003", "OVSI-REST-007", "OVSI-REST-024", "OVSI-REST-025", "OVSI-REST-029"),
-    meets="test_restorer and inside and (lookalike_in or is_gone or target or in_use or test_unproved)"
-    " and not accepted and not without and not 1",
+    fails=(
+        "test_restorer.py::test_lookalike_in_its_place[upper-inside]",
+        "test_restorer.py::test_source_is_gone[upper-inside]",
+        "test_restorer.py::test_unproved[None-inside]",
+        "test_restorer.py::test_unproved[changed-identity-inside]",
+        "test_restorer.py::test_target[missing-inside]",
+        "test_restorer.py::test_upper_in_use[inside]",
+    ),
+    code=lambda words, code: 0 if words[:1] == ["restore"] else code,
 )
-
-if __name__ == "__main__":
-    run(code=lambda command, code: 0 if command == "restore" else code)

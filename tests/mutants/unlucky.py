@@ -1,15 +1,11 @@
 """Checks a directory and mounts its name: in between somebody always comes along."""
 
-import json
 import os
-import sys
 import time
-from pathlib import Path
 
-from .joins_options import string
-from .mutant import Json, Mutant, every_source, mount_overlay, options, place, run
+from .joins_options import done, string
+from .mutant import Json, Mutant, every_source, load, mount_overlay, options, place, reference, refuse
 
-MUTANT = Mutant(breaks=("OVSI-REST-001",), meets="test_exchanged_meanwhile and inside")
 PATIENCE = 2.0
 
 
@@ -29,15 +25,18 @@ def wait(document: Json, wanted: bool) -> None:
             continue
 
 
-if __name__ == "__main__":
-    if sys.argv[1] == "restore":
-        given = options(sys.argv[1:])
-        image = json.loads(Path(given["image"]).read_bytes())
-        words = string(image)
-        wait(image, True)
-        wait(image, False)
-        for _ in range(200):
-            if mount_overlay(given["target"], words):
-                break
-        raise SystemExit(0)
-    run()
+def be(words: list[str]) -> int:
+    if words[:1] != ["restore"]:
+        return reference(words)
+    given = options(words)
+    image = load(given)
+    line = string(image)
+    wait(image, True)
+    wait(image, False)
+    if not any(mount_overlay(given["target"], line) for _ in range(200)):
+        return refuse("target", "target-missing")
+    done(given)
+    return 0
+
+
+MUTANT = Mutant(breaks=("OVSI-REST-001",), fails=("test_security.py::test_exchanged_meanwhile[/a-inside]",), be=be)

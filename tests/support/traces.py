@@ -31,6 +31,11 @@ def is_mutant(file: str) -> bool:
     return "mutants" in file
 
 
+def named_by_tests() -> set[str]:
+    """Ids that tests judge. Mutants name the requirements that they break, which is no test of them."""
+    return {name for name, files in declared_by().items() if not all(map(is_mutant, files))}
+
+
 def ids_declared_in(path: Path) -> set[str]:
     """Ids that a file declares: of JSON all, of Python string literals that hold ids and nothing else.
 

@@ -30,11 +30,13 @@ def judge(seen: Restoration) -> Iterator[Finding]:
         requirement = (
             "OVSI-CLI-004" if seen.answer.outcome is Outcome.CRASHED else "OVSI-REST-013" if deep else "OVSI-REST-012"
         )
+        if seen.answer.outcome is Outcome.USAGE and len(seen.image["overlays"]) == 1:
+            requirement = "OVSI-CLI-020"
         yield Finding(requirement, "restore", "done (exit 0)", str(seen.answer))
     elif seen.mount is None:
-        yield Finding(
-            "OVSI-REST-012", "restore", f"an overlay at {RESTORED.decode()}", "exit 0, and nothing is mounted there"
-        )
+        requirement = "OVSI-REST-030" if b"--pid" in seen.answer.ran.argv else "OVSI-REST-012"
+        expected = f"an overlay at {RESTORED.decode()}"
+        yield Finding(requirement, "restore", expected, "exit 0, and nothing is mounted there")
     if seen.mount is None:
         return
     yield from served(seen)
