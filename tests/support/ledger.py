@@ -61,7 +61,7 @@ def main() -> int:
     standing = [requirement for requirement in load() if requirement.withdrawn is None]
     untestable = [requirement for requirement in standing if requirement.untestable is not None]
     named = named_by_tests()
-    tested = [requirement for requirement in standing if requirement.id in named]
+    tested = [each for each in standing if each.id in named and each.untestable is None]
     wrong, right = [*mutants()], [*right_variants()]
     killed, not_judged, escaped = _told("mutant", wrong)
     suites, _, unnoticed = _told("suite", [*SUITES])
