@@ -39,8 +39,8 @@ install: $(VENV)/.installed  ## Make the environment in .venv
 conformance: $(VENV)/.installed  ## Judge IMPL by the conformance suite, with PEER as the other end (default: the reference)
 	$(BIN)/pytest conformance --impl="$(IMPL)" --peer="$(PEER)" -n $(WORKERS) $(PYTEST_ARGS)
 
-test: lint types unit site suite-user suite-root  ## Everything: lint, types, tests, mutants, site, the suite as user and as root
-	$(BIN)/python -m tests.support.ledger
+# The unit tests come last: they end with what the requirements and the mutants came to.
+test: lint types site suite-user suite-root unit  ## Everything: lint, types, site, the suite as user and as root, tests, mutants
 
 lint: $(VENV)/.dependencies  ## ruff
 	$(BIN)/ruff check .

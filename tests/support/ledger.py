@@ -15,6 +15,8 @@ from .traces import named_by_tests
 
 LEDGER = REPOSITORY / "build/mutants"
 SOURCES = ("conformance", "reference", "schemas", "tests/mutants")
+MOST_UNTESTABLE = 0.05
+"""Of the requirements that stand: the share without a test, each with its reason."""
 AS_DECLARED, NOT_JUDGED, STALE = "as declared", "not judged here", "not judged"
 
 
@@ -56,8 +58,8 @@ def _told(kind: str, names: list[str]) -> tuple[int, list[str], list[str]]:
     return len(names) - len(skipped) - len(bad), skipped, bad
 
 
-def main() -> int:
-    """Print the summary; its exit status."""
+def summary() -> tuple[list[str], bool]:
+    """What the requirements, the mutants and the right variants come to, and whether all of it is as it has to be."""
     standing = [requirement for requirement in load() if requirement.withdrawn is None]
     untestable = [requirement for requirement in standing if requirement.untestable is not None]
     named = named_by_tests()
@@ -66,15 +68,22 @@ def main() -> int:
     killed, not_judged, escaped = _told("mutant", wrong)
     suites, _, unnoticed = _told("suite", [*SUITES])
     _, not_met, blamed = _told("right", right)
-    print(f"requirements: {len(standing)}, tested: {len(tested)}, untestable: {len(untestable)}")
-    for requirement in untestable:
-        print(f"  {requirement.id}: {requirement.untestable}")
-    print(f"mutants killed as declared: {killed} of {len(wrong)}; wrong suites found out: {suites} of {len(SUITES)}")
     known = [line for line in blamed if f": {STALE}" not in line]
-    print(f"right variants blamed: {len(known)} of {len(right) - len(blamed) + len(known)}")
-    for line in (*not_judged, *not_met, *escaped, *unnoticed, *blamed):
-        print(f"  {line}")
-    return 1 if escaped or unnoticed or blamed or len(untestable) > 0.05 * len(standing) else 0
+    lines = [
+        f"requirements: {len(standing)}, tested: {len(tested)}, untestable: {len(untestable)}",
+        *(f"  {requirement.id}: {requirement.untestable}" for requirement in untestable),
+        f"mutants killed as declared: {killed} of {len(wrong)}; wrong suites found out: {suites} of {len(SUITES)}",
+        f"right variants blamed: {len(known)} of {len(right) - len(blamed) + len(known)}",
+        *(f"  {line}" for line in (*not_judged, *not_met, *escaped, *unnoticed, *blamed)),
+    ]
+    return lines, not (escaped or unnoticed or blamed) and len(untestable) <= MOST_UNTESTABLE * len(standing)
+
+
+def main() -> int:
+    """Print the summary; its exit status."""
+    lines, well = summary()
+    print("\n".join(lines))
+    return 0 if well else 1
 
 
 if __name__ == "__main__":
