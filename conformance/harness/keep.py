@@ -7,8 +7,6 @@ known; the first that belongs to a failing test stays, the run ends there, and t
 import os
 import shlex
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,11 +45,10 @@ class Keeper:
 
     def wait(self) -> None:
         """Wait until somebody ends this process: by Ctrl-C, or by SIGTERM."""
-        try:
-            with _ended_by(signal.SIGTERM):
-                signal.pause()
-        except KeyboardInterrupt:
-            pass
+        ends = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+        signal.sigwait(ends)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
         for scene in self.kept:
             scene.close()
 
@@ -69,13 +66,6 @@ def how_to_enter(scene: "Scene") -> list[str]:
         f"  its output is in {os.fsdecode(scene.directory)}" + (", inside" if scene.within else ", outside"),
         f"  let it go: Ctrl-C here, or kill {os.getpid()}",
     ]
-
-
-@contextmanager
-def _ended_by(number: signal.Signals) -> Iterator[None]:
-    before = signal.signal(number, signal.default_int_handler)
-    yield
-    signal.signal(number, before)
 
 
 KEEPER = Keeper()

@@ -68,6 +68,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if _RUN not in config.stash:
         return
     if keep.KEEPER.kept:
+        config.get_terminal_writer().flush()  # how to enter, for whoever reads a pipe
         keep.KEEPER.wait()
     teardown = config.stash[_ASKED].teardown
     if teardown and (fault := around.fault_of(teardown)):
