@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from conformance.harness import publish
 from conformance.reporting import badge, compare_page, report_page
 from conformance.reporting.forms import forms
 
+from .mutants.registry import command
 from .support.chromium import Browser, Page, why_not
 from .support.run_suite import ROOT, suite
 
@@ -143,7 +143,7 @@ def naive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a real run, of the naive implementation on a few stacks."""
     directory = tmp_path_factory.mktemp("naive")
     chosen = "(test_sound or test_exact or test_vector) and (relative-short-names-inside or valid/minimal)"
-    suite(f"--impl={sys.executable} -m tests.mutants.naive", f"--report={directory}", "-k", chosen, limit=300)
+    suite(f"--impl={command('naive')}", f"--report={directory}", "-k", chosen, limit=300)
     return directory
 
 
