@@ -281,6 +281,13 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
     return bool(ctypes.CDLL(None).mount(*arguments, ctypes.c_ulong(flags), os.fsencode(data) or None) == 0)
 
 
+def unmount(target: str) -> None:
+    """umount2(2), lazily."""
+    import ctypes
+
+    ctypes.CDLL(None).umount2(os.fsencode(target), 2)
+
+
 def mount_overlay(target: str, options: str) -> bool:
     """An overlay by an option string, as it is."""
     return mount("overlay", target, "overlay", data=options)

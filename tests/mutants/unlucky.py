@@ -4,7 +4,7 @@ import os
 import time
 
 from .joins_options import done, string
-from .mutant import Json, Mutant, every_source, load, mount_overlay, options, place, reference, refuse
+from .mutant import Json, Mutant, every_source, load, mount_overlay, options, place, reference, refuse, unmount
 
 PATIENCE = 2.0
 
@@ -17,12 +17,15 @@ def is_there(document: Json, source: Json) -> bool:
 def wait(document: Json, wanted: bool) -> None:
     """Until every source is there, or one is not."""
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        try:
-            if all(is_there(document, source) for source in every_source(document)) is wanted:
-                return
-        except OSError:
-            continue
+    while all_there(document) is not wanted and time.monotonic() < until:
+        continue
+
+
+def all_there(document: Json) -> bool:
+    try:
+        return all(is_there(document, source) for source in every_source(document))
+    except OSError:
+        return False
 
 
 def be(words: list[str]) -> int:
@@ -31,9 +34,14 @@ def be(words: list[str]) -> int:
     given = options(words)
     image = load(given)
     line = string(image)
-    wait(image, True)
-    wait(image, False)
-    if not any(mount_overlay(given["target"], line) for _ in range(200)):
+    until = time.monotonic() + PATIENCE
+    while mounted := any(mount_overlay(given["target"], line) for _ in range(200)):
+        if not all_there(image) or time.monotonic() > until:  # what came along is there still, or nothing ever does
+            break
+        unmount(given["target"])
+        wait(image, True)
+        wait(image, False)
+    if not mounted:
         return refuse("target", "target-missing")
     done(given)
     return 0
