@@ -163,7 +163,8 @@ def _claim(item: pytest.Item) -> tuple[str, str, str]:
     kind, profile, vantage = marked(item)
     if kind == "image" and _INFO in item.config.stash:
         claimed = [claim["vantage"] for claim in item.config.stash[_INFO]["claims"] if claim["class"] == "image"]
-        vantage = next(iter(claimed), vantage)
+        asked = item.config.stash[_ASKED].selection.vantages
+        vantage = next((one for one in claimed if not asked or one in asked), vantage)
     return kind, profile, vantage
 
 
