@@ -156,7 +156,7 @@ def keeps_a_copy(given: Given, code: int) -> None:
 def stays_to_serve(given: Given, code: int) -> None:
     """Leaves a process behind that would answer the next question sooner."""
     if "output" in given and os.fork() == 0:
-        time.sleep(60)
+        time.sleep(60)  # it ends by itself where no sandbox ends it
         os._exit(0)
 
 

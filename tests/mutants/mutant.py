@@ -13,8 +13,8 @@ of:
     info(claims)             other claims, changed in place
     be(words)                a whole program in place of the reference; its exit code
 
-A module has one variant, MUTANT or VARIANT, or a family of them, MUTANTS. Imports that cost time are made where they
-are needed: a variant is started thousands of times.
+A module has one variant, MUTANT or VARIANT, or a family of them, MUTANTS or VARIANTS. Imports that cost time are made
+where they are needed: a variant is started thousands of times.
 """
 
 import json

@@ -19,8 +19,10 @@ def named(name: str) -> Variant:
 
 def _members(module: str) -> dict[str, Variant]:
     loaded = import_module(f"{__package__}.{module}")
-    only = getattr(loaded, "MUTANT", None) or getattr(loaded, "VARIANT", None)
-    return {"": only} if only else loaded.MUTANTS
+    if only := getattr(loaded, "MUTANT", None) or getattr(loaded, "VARIANT", None):
+        return {"": only}
+    family: dict[str, Variant] = getattr(loaded, "MUTANTS", None) or loaded.VARIANTS
+    return family
 
 
 def every() -> dict[str, Variant]:
