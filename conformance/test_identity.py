@@ -64,6 +64,32 @@ def test_overlay_that_is_still_mounted(implementation: Implementation, vantage: 
             require([Finding("OVSI-REST-006", "restore", "done", str(answer))], describe.text(scene.stack))
 
 
+PACKED = Stack(
+    "packed-lowers",
+    "filesystems",
+    (upper(b"/u"), lower(b"/a", on="image"), lower(b"/b", on="image")),
+    work(b"/w"),
+    filesystems=(FileSystem("store", b"/store"), FileSystem("image", b"/image", "squashfs")),
+    vantages=OUTSIDE,
+    needs=("squashfs",),
+)
+
+
+@pytest.mark.requirement("OVSI-ID-010", *refused.IDS)
+@pytest.mark.parametrize(
+    "vantage",
+    [pytest.param(Vantage.OUTSIDE, id="outside", marks=pytest.mark.claim("restorer", "filesystems", "outside"))],
+)
+def test_image_that_was_mounted_anew(implementation: Implementation, vantage: Vantage) -> None:
+    """On that loop device, at that place and by that mount ID a squashfs is mounted; what is given once only differs."""
+    with Ready(implementation, PACKED, vantage) as scene:
+        borne = scene.layer("lower/0")["identity"]["filesystem"]
+        listed = [mount for mount in scene.document["mounts"] if mount["filesystem"] == borne]
+        for mount in listed:
+            mount |= {"uniqueId": "1"} if "uniqueId" in mount else {"mountId": mount["mountId"] + 100_000}
+        require(refused.judge(scene.attempt(), "OVSI-ID-010", "identity", "not-found"), describe.text(scene.stack))
+
+
 CLONED = Stack(
     "cloned-disk",
     "filesystems",

@@ -156,7 +156,7 @@ class Finder:
 
         def work() -> Outcome:
             there.enter()
-            with Namespace(unique_ids=False) as namespace:
+            with Namespace(unique_ids=any(way.witnesses for _source, way in missing)) as namespace:
                 return _copies(Finder(self.plan, namespace, self.inner), missing)
 
         answers, trees = in_child(work)

@@ -7,6 +7,7 @@ import os
 import resource
 
 from ..errors import Refusal
+from ..identity import by_device_alone
 from . import own
 from .attributes import attribute_bits, set_before
 from .commit import Ready, plain
@@ -66,13 +67,13 @@ class Restore:
     def prepare(self) -> None:
         """Everything that can fail: then each overlay is finished, and detached."""
         _allow_many_descriptors()
-        on_overlay = any(
-            source.filesystem is not None and source.filesystem.type == "overlay"
+        by_number = any(
+            source.filesystem is not None and by_device_alone(source.filesystem.type)
             for overlay in self.plan.overlays
             for source in overlay.sources
         )
         self._open_targets()
-        with Namespace(unique_ids=on_overlay) as namespace:
+        with Namespace(unique_ids=by_number) as namespace:
             self.shared = {path: parent_is_shared(fd, namespace.table) for path, fd in self.targets.items()}
             self.finder = Finder(self.plan, namespace, self._inner, self.home)
             for overlay in self.plan.overlays:
