@@ -81,7 +81,7 @@ PACKED = Stack(
     [pytest.param(Vantage.OUTSIDE, id="outside", marks=pytest.mark.claim("restorer", "filesystems", "outside"))],
 )
 def test_image_that_was_mounted_anew(implementation: Implementation, vantage: Vantage) -> None:
-    """On that loop device, at that place and by that mount ID a squashfs is mounted; what is given once only differs."""
+    """A squashfs is on that loop device, at that place and by that mount ID; only what is given once differs."""
     with Ready(implementation, PACKED, vantage) as scene:
         borne = scene.layer("lower/0")["identity"]["filesystem"]
         listed = [mount for mount in scene.document["mounts"] if mount["filesystem"] == borne]

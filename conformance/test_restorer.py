@@ -321,13 +321,17 @@ def test_indexed_layers_that_were_moved(implementation: Implementation, vantage:
         require([*found, *restored.nothing_else(seen)], describe.text(scene.stack))
 
 
-@pytest.mark.requirement("OVSI-REST-031", "OVSI-REST-028", *refused.IDS, *restored.IDS)
+@pytest.mark.requirement("OVSI-REST-031", "OVSI-REST-015", "OVSI-REST-028", *refused.IDS, *restored.IDS)
 @every_vantage
 def test_volatile_mark(implementation: Implementation, vantage: Vantage) -> None:
-    """An unfinished volatile mount left its mark in the work directory."""
+    """An unfinished volatile mount left its mark in the work directory. A refusal for another reason leaves it."""
     with unmounted(implementation, vantage) as scene:
         scene.sandbox.do(errands.leave_volatile_mark)
         require(refused.judge(scene.attempt(), "OVSI-REST-031", "in-use"), describe.text(scene.stack))
+        scene.overlay["options"].append({"name": "x_no_such_option", "value": "on"})
+        for_another_reason = scene.attempt(b"--accept", b"volatile-leftovers")
+        require(refused.judge(for_another_reason, "OVSI-REST-015", "unsupported"), describe.text(scene.stack))
+        scene.overlay["options"].pop()
         seen = scene.attempt(b"--accept", b"volatile-leftovers")
         require([*restored.judge(seen), *restored.accepted(seen, "volatile-leftovers")], describe.text(scene.stack))
 

@@ -15,17 +15,11 @@ from .find import Finder, close_all
 from .finished import check
 from .look import Superblock
 from .mounter import check_mounter
-from .probe import (
-    put_volatile_mark_back,
-    refuse_if_in_use,
-    refuse_if_locked,
-    refuse_if_stale,
-    remove_volatile_mark,
-    volatile_leftovers,
-)
+from .probe import refuse_if_in_use, refuse_if_locked, refuse_if_stale
 from .reach import Anchor, Namespace
 from .setups import ability, build
 from .target import open_target, parent_is_shared
+from .volatile import leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +28,7 @@ if TYPE_CHECKING:
     from .elsewhere import Elsewhere
     from .result import Setup
     from .search import Opened
+    from .volatile import Leftovers
 
 
 class _Built:
@@ -139,8 +134,8 @@ class Restore:
             refuse_if_stale(overlay, opened)
             refuse_if_locked(overlay, opened, finder.namespace)
             refuse_if_in_use(overlay, opened)
-            leftovers = volatile_leftovers(overlay, opened, self.plan.accept)
-            setup, shown, mounts = self._create(overlay, opened, leftovers is not None)
+            mark = leftovers(overlay, opened, self.plan.accept)
+            setup, shown, mounts = self._create(overlay, opened, mark)
             built = self.built[overlay.id] = _Built(overlay, setup, mounts)
             for mount, planned in zip(built.mounts, overlay.mounts, strict=True):
                 set_before(mount, planned, self._is_shared(planned))
@@ -150,24 +145,29 @@ class Restore:
             for tree in trees:
                 os.close(tree)
             finder.namespace.drop_clones()
-        finder.accepted += [entry for entry in (*met, leftovers) if entry is not None]
+        met += [mark.accepted] if mark is not None else []
+        finder.accepted += [entry for entry in met if entry is not None]
         return built
 
-    def _create(self, overlay: OverlayPlan, opened: list[Opened], marked: bool) -> tuple[Setup, list[bytes], list[int]]:
+    def _create(
+        self, overlay: OverlayPlan, opened: list[Opened], mark: Leftovers | None
+    ) -> tuple[Setup, list[bytes], list[int]]:
         setup = self.forced or ability(opened)
-        if marked:
-            remove_volatile_mark(opened)
         try:
             try:
-                return setup, *build(overlay, opened, setup)
+                return setup, *build(overlay, opened, setup, mark)
             except OSError as failure:
                 detached = any(source.tree is not None for source in opened)
                 if self.forced or setup != "descriptor" or failure.errno != errno.EINVAL or not detached:
                     raise
-                return "append", *build(overlay, opened, "append")  # a kernel that takes no detached tree as a layer
-        except OSError as failure:
-            if marked:
-                put_volatile_mark_back(opened)
+                return "append", *build(
+                    overlay, opened, "append", mark
+                )  # a kernel that takes no detached tree as a layer
+        except BaseException as failure:
+            if mark is not None:
+                mark.put_back()  # whatever it was: a refusal of the kernel's, or that the run is to end
+            if not isinstance(failure, OSError):
+                raise
             from .explain import explain
 
             raise explain(failure, overlay, opened) from failure

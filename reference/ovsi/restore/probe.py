@@ -6,13 +6,11 @@ import errno
 import os
 
 from ..errors import Refusal
-from ..linux.files import RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, openat2
 from ..linux.mountapi import OPEN_TREE_CLONE, create, open_tree, set_fd, set_string
 from ..linux.syscall import AT_EMPTY_PATH, closing
-from ..plan.options import is_volatile, value_of
+from ..plan.options import value_of
 from . import own
 from .context import in_initial_user_namespace, open_overlay_context
-from .result import Accepted
 from .workshop import new_tmpfs
 
 TYPE_CHECKING = False
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from ..plan.records import OverlayPlan
     from .reach import Namespace
     from .search import Opened
-
-_MARK = b"work/incompat/volatile"
-_DIRTY = b"dirty"
 
 
 def refuse_if_in_use(overlay: OverlayPlan, opened: Sequence[Opened]) -> None:
@@ -108,54 +103,6 @@ def locked(overlay: OverlayPlan, source: Opened) -> Refusal:
     """The refusal of a layer with a locked mount below it."""
     subject = overlay.subject(source.plan)
     return Refusal("locked-mount", f"a mount that this user namespace may not uncover lies below {subject}", subject)
-
-
-def volatile_leftovers(overlay: OverlayPlan, opened: Sequence[Opened], accept: frozenset[str]) -> Accepted | None:
-    """Whether the workdir bears the mark of a volatile mount, with which the kernel refuses it.
-
-    Raises Refusal volatile-leftovers unless that is accepted.
-    """
-    work = next((source for source in opened if source.plan.role == "work"), None)
-    if work is None or not _marked(work.fd):
-        return None
-    subject = overlay.subject(work.plan)
-    what = "its volatile mount" if is_volatile(overlay.options) else "a volatile mount"
-    if "volatile-leftovers" not in accept:
-        raise Refusal("volatile-leftovers", f"the workdir bears the mark of {what}: data may be incomplete", subject)
-    return Accepted("volatile-leftovers", subject, f"the mark that {what} left in the workdir was removed")
-
-
-def _marked(work: int) -> bool:
-    try:
-        os.close(openat2(work, _MARK, os.O_PATH | os.O_NOFOLLOW, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS))
-    except OSError as failure:
-        if failure.errno in (errno.ENOENT, errno.ENOTDIR):
-            return False
-        raise
-    return True
-
-
-def remove_volatile_mark(opened: Sequence[Opened]) -> None:
-    """Remove the mark, the last thing before the superblock is created: only where that was accepted."""
-    work = next(source for source in opened if source.plan.role == "work")
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    with closing(openat2(work.fd, _MARK, flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as mark:
-        os.unlink(_DIRTY, dir_fd=mark)
-    with closing(openat2(work.fd, b"work/incompat", flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as parent:
-        os.rmdir(b"volatile", dir_fd=parent)
-
-
-def put_volatile_mark_back(opened: Sequence[Opened]) -> None:
-    """The mark as the kernel makes it, where the superblock was not created after all."""
-    work = next(source for source in opened if source.plan.role == "work")
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    with closing(openat2(work.fd, b"work/incompat", flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)) as parent:
-        try:
-            os.mkdir(b"volatile", 0o700, dir_fd=parent)
-        except FileExistsError:
-            return
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-        os.close(os.open(b"volatile/" + _DIRTY, flags, 0o600, dir_fd=parent))
 
 
 def refuse_if_stale(overlay: OverlayPlan, opened: Sequence[Opened]) -> None:

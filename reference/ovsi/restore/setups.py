@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .child import Outcome
     from .result import Setup
     from .search import Opened
+    from .volatile import Leftovers
 
 
 def ability(opened: Sequence[Opened]) -> Setup:
@@ -52,14 +53,17 @@ def ability(opened: Sequence[Opened]) -> Setup:
     return "append"
 
 
-def build(overlay: OverlayPlan, opened: Sequence[Opened], setup: Setup) -> tuple[list[bytes], list[int]]:
+def build(
+    overlay: OverlayPlan, opened: Sequence[Opened], setup: Setup, mark: Leftovers | None
+) -> tuple[list[bytes], list[int]]:
     """The finished overlay: its options as the kernel shows them, and the descriptors that `bring_out` gives.
 
-    This creates the superblock, which writes to upper and work. Raises OSError of the call that failed, Refusal.
+    This creates the superblock, which writes to upper and work; just before that the mark is removed. Raises OSError of
+    the call that failed, Refusal.
     """
 
     def work() -> Outcome:
-        workshop = _Workshop(overlay, opened)
+        workshop = _Workshop(overlay, opened, mark)
         workshop.by[setup]()
         return bring_out(overlay, workshop.made, workshop.spare)
 
@@ -74,9 +78,10 @@ class _Workshop:
     `spare` is a detached copy of its root, None where the kernel makes none.
     """
 
-    def __init__(self, overlay: OverlayPlan, opened: Sequence[Opened]) -> None:
+    def __init__(self, overlay: OverlayPlan, opened: Sequence[Opened], mark: Leftovers | None) -> None:
         self.overlay = overlay
         self.opened = opened
+        self.mark = mark
         self.made = -1
         self.spare: int | None = None
         self.private = False
@@ -104,6 +109,7 @@ class _Workshop:
         self._finish(fs)
 
     def _finish(self, fs: int) -> None:
+        self._remove_mark()
         create(fs)
         self.made = fsmount(fs)
         os.close(fs)
@@ -117,9 +123,15 @@ class _Workshop:
         top = self._attach_trees()
         own.stand_among_descriptors()
         os.mkdir(b"overlay", dir_fd=top)
+        page = self._page()
         with closing(os.open(b"overlay", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)) as target:
-            mount(source_of(self.overlay), b"%d" % target, b"overlay", _flags(self.overlay), self._page())
+            self._remove_mark()
+            mount(source_of(self.overlay), b"%d" % target, b"overlay", _flags(self.overlay), page)
         self.made = os.open(b"overlay", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
+
+    def _remove_mark(self) -> None:
+        if self.mark is not None:
+            self.mark.remove()
 
     def _page(self) -> bytes:
         layers = b":".join(self._names("lower")) + b"".join(b"::" + name for name in self._names("data"))

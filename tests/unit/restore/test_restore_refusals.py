@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
@@ -21,7 +22,14 @@ from tests.support.unmounting import unmount
 
 from . import images
 
+if TYPE_CHECKING:
+    from ovsi.restore.result import Setup
+
 TARGET = Request(target=b"/tmp/t")
+METACOPY_WITHOUT_REDIRECTS = (
+    model.MountOption(name="redirect_dir", value=b"nofollow"),
+    model.MountOption(name="metacopy", value=b"on"),
+)
 RESULT_SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/result.json").read_text())  # before /tmp is covered
 
 
@@ -50,10 +58,10 @@ def snapshot() -> list[tuple[object, ...]]:
     return seen
 
 
-def refused(image: model.Image, request: Request = TARGET) -> Refusal:
+def refused(image: model.Image, request: Request = TARGET, setup: Setup | None = None) -> Refusal:
     before, descriptors = snapshot(), len(os.listdir("/proc/self/fd"))
     with pytest.raises(Refusal) as caught:
-        restore(image, request)
+        restore(image, request, setup=setup)
     assert snapshot() == before
     assert len(os.listdir("/proc/self/fd")) == descriptors
     return caught.value
@@ -180,6 +188,25 @@ def test_volatile_left_overs(vantage: str) -> None:
     accept = Request(target=b"/tmp/t", accept=frozenset(["volatile-leftovers"]))
     result = restore(image, accept)
     assert [(entry.what, entry.subject) for entry in result.accepted] == [("volatile-leftovers", "o/work")]
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("setup", ["descriptor", "append", "page"])
+@pytest.mark.parametrize("dirty", [True, False])
+def test_a_mark_is_the_last_thing_that_goes(vantage: str, setup: Setup, dirty: bool) -> None:
+    """With the file in it or without: a refusal leaves it alone, a failed creation puts it back."""
+    image = stack()
+    mark = Path("wk/work/incompat/volatile")
+    mark.mkdir(parents=True)
+    if dirty:
+        (mark / "dirty").touch()
+    accept = Request(target=b"/tmp/t", accept=frozenset(["volatile-leftovers"]))
+    refused(changed(image, options=(model.MountOption(name="x_no,such", value=b"1"),)), accept, setup)
+    with pytest.raises(Refusal):  # known as an option, refused as a value when the superblock is to be created
+        restore(changed(image, options=(*METACOPY_WITHOUT_REDIRECTS,)), accept, setup=setup)
+    assert (mark.is_dir(), (mark / "dirty").exists()) == (True, dirty)
+    restore(image, accept, setup=setup)
+    assert not mark.exists()
 
 
 @pytest.mark.in_both
