@@ -1,6 +1,6 @@
 """An overlay as it is seen from outside of the kernel, and only as far as looking writes nothing.
 
-`stat` of a merged directory may set an xattr, so nothing is looked at that the upper holds too; a listing of the root
+To look a merged directory up may set an xattr, so nothing is looked at that the upper holds too; a listing of the root
 may remove one, and where overlayfs makes inode numbers of its own (xino) it looks at each entry. What lies in lower
 layers alone is harmless (the specification's annex on the kernel, "Looking can write").
 """
