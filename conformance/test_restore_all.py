@@ -89,6 +89,23 @@ def test_one_place_is_missing(implementation: Implementation, vantage: Vantage) 
         require(found, describe.text(scene.stack))
 
 
+@pytest.mark.requirement("OVSI-REST-024", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("point", [b"/m/peer", b"/m/merged/merged"], ids=["beside", "below-another-mount"])
+def test_two_mounts_at_one_place(implementation: Implementation, vantage: Vantage, point: bytes) -> None:
+    """An image does not say which of them lies above, so neither is made: also where the place comes with a mount."""
+    with Ready(implementation, PEERS, vantage) as scene:
+        first, *others = (entry(scene.document["mounts"], name) or {} for name in scene.overlay["mounts"])
+        for mount in others:
+            mount["mountPoint"] = point.decode()
+        for place in (first["mountPoint"].encode(), b"/m/peer"):
+            scene.sandbox.do(files.make_directory, b"/new" + place)
+        found = list(refused.answer(_restore(scene), "OVSI-REST-024", "target"))
+        if left := _overlays(scene):
+            found.append(Finding("OVSI-REST-024", "mount table", "no mount is left", str(left)))
+        require(found, describe.text(scene.stack))
+
+
 @pytest.mark.requirement("OVSI-SEC-002", *refused.ANSWER)
 @every_vantage
 @pytest.mark.parametrize("link", [b"/outside", b"../outside", b"../../../outside"])

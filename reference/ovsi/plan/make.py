@@ -43,13 +43,14 @@ def make_plan(image: Image, request: Request, host: Host) -> Plan:
     chosen = _chosen(image, request)
     ordered = _inside_out(chosen, tables)
     wanted = {overlay.id for overlay in chosen}
+    layers = {filesystem for overlay in ordered for filesystem in _borne_by(overlay)}
     return Plan(
         same_boot=tables.same_boot,
         pid=request.pid,
         accept=request.accept,
         mount_devices=request.mount_devices,
         overlays=tuple(
-            _overlay_plan(overlay, tables, overlay.id in wanted, _serves(overlay, ordered)) for overlay in ordered
+            _overlay_plan(overlay, tables, overlay.id in wanted, overlay.filesystem in layers) for overlay in ordered
         ),
     )
 
@@ -117,32 +118,27 @@ def _chosen(image: Image, request: Request) -> tuple[Overlay, ...]:
 
 def _inside_out(chosen: tuple[Overlay, ...], tables: _Tables) -> list[Overlay]:
     """The chosen overlays and those that serve them as layers: layers first, and what is mounted below others last."""
-    ordered: list[Overlay] = []
+    ordered: dict[str, Overlay] = {}
 
     def visit(overlay: Overlay) -> None:
-        if overlay in ordered:
+        if overlay.id in ordered:
             return
-        for source in made_of(overlay):
-            inner = tables.overlay_on.get(source.identity.filesystem) if source.identity is not None else None
-            if inner is not None and inner is not overlay:
-                visit(inner)
-        ordered.append(overlay)
+        for filesystem in _borne_by(overlay):
+            if filesystem in tables.overlay_on:
+                visit(tables.overlay_on[filesystem])
+        ordered[overlay.id] = overlay
 
     def place(overlay: Overlay) -> bytes:
         return min((tables.mounts[mount].mount_point for mount in overlay.mounts), default=b"")
 
     for overlay in sorted(chosen, key=place):
         visit(overlay)
-    return ordered
+    return list(ordered.values())
 
 
-def _serves(overlay: Overlay, others: list[Overlay]) -> bool:
-    return any(
-        source.identity is not None and source.identity.filesystem == overlay.filesystem
-        for other in others
-        if other is not overlay
-        for source in made_of(other)
-    )
+def _borne_by(overlay: Overlay) -> list[str]:
+    """The file systems that an overlay's sources lie on, each once; its own is none of them, by the image's rules."""
+    return list(dict.fromkeys(source.identity.filesystem for source in made_of(overlay) if source.identity is not None))
 
 
 def _overlay_plan(overlay: Overlay, tables: _Tables, wanted: bool, serves: bool) -> OverlayPlan:

@@ -23,6 +23,8 @@ from .volatile import leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..plan.records import MountPlan, OverlayPlan, Plan
     from .child import Outcome
     from .elsewhere import Elsewhere
@@ -105,11 +107,12 @@ class Restore:
         mounts = [mount for overlay in self.plan.overlays for mount in overlay.mounts]
         for mount in mounts:
             attribute_bits(mount.attributes)
-        targets = [plain(mount.target) for mount in mounts]
-        for target, mount in zip(targets, mounts, strict=True):
-            if not any(target.startswith(other + b"/") for other in targets):
-                if target in self.targets:
-                    raise Refusal("target-busy", "two mounts of the image have one mount point", target)
+        wanted: dict[bytes, MountPlan] = {}
+        for mount in mounts:
+            if wanted.setdefault(plain(mount.target), mount) is not mount:
+                raise Refusal("target-busy", "two mounts of the image have one mount point", mount.target)
+        for target, mount in wanted.items():
+            if wanted.keys().isdisjoint(_above(target)):
                 self.targets[target] = open_target(target, mount.within)
 
     def _inner(self, overlay_id: str) -> Anchor:
@@ -177,6 +180,13 @@ class Restore:
         for built in self.built.values():
             own.put_away(built.descriptors)
         own.put_away(self.targets.values())
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """Every directory above an absolute path, the nearest first."""
+    while path != b"/":
+        path = plain(path[: path.rfind(b"/")])
+        yield path
 
 
 def _allow_many_descriptors() -> None:

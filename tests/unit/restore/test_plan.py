@@ -162,3 +162,26 @@ def test_as_data_and_lines() -> None:
     text = "\n".join(lines(made))
     assert "/srv/l0 on 0:40" in text
     assert "mount at    /t" in text
+
+
+def test_every_overlay_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are: an image of all of a host's containers has thousands."""
+    base, looks = image(), 0
+
+    def counted(overlay: model.Overlay) -> tuple[model.Source, ...]:
+        nonlocal looks
+        looks += 1
+        return model.made_of(overlay)
+
+    monkeypatch.setattr("ovsi.plan.make.made_of", counted)
+    many = range(300)
+    filesystems = [base.filesystems[1].replace(id=f"fs{number}", device=f"0:{number}") for number in many]
+    mounts = [base.mounts[1].replace(id=f"m{number}", filesystem=f"fs{number}") for number in many]
+    overlays = [
+        base.overlays[0].replace(id=f"o{number}", filesystem=f"fs{number}", mounts=(f"m{number}",)) for number in many
+    ]
+    whole = base.replace(
+        filesystems=(base.filesystems[0], *filesystems), mounts=(base.mounts[0], *mounts), overlays=tuple(overlays)
+    )
+    assert len(make_plan(whole, Request(all_root=b"/t"), HOST).overlays) == len(many)
+    assert looks <= 3 * len(many)
