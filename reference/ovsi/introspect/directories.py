@@ -126,7 +126,7 @@ class Directories:
         self.load(wanted)
         for dentry in wanted:
             if not rows[dentry].inode:
-                raise Inconsistent(f"the dentry at {dentry:#x} has no inode")
+                raise Inconsistent("a directory has no inode")
         inodes = self._snapshot.rows(self._layout[shapes.Inode], [rows[dentry].inode for dentry in wanted])
         common: dict[int, tuple[bytes, tuple[int, int], bytes, int]] = {}  # to all directories of a file system
         for address in {rows[dentry].superblock for dentry in wanted}:
@@ -142,7 +142,7 @@ class Directories:
             number, address = where(rows[dentry])
             above, ino, generation, links, flags = what(inodes[number])
             if above != address:
-                raise Inconsistent(f"the dentry at {dentry:#x} and its inode are of different file systems")
+                raise Inconsistent("a directory and its inode are of different file systems")
             path, unhashed = self.path(dentry)
             filesystem, number_of_device, uuid, flags_of_superblock = common[address]
             which = (filesystem, number_of_device, uuid, ino, generation, subvolumes.get(number))

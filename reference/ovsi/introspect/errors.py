@@ -20,7 +20,7 @@ class KernelReadError(Exception):
     """The kernel refused to read an address: it is not mapped, so the pointer was stale or no pointer."""
 
     def __init__(self, address: int, length: int, what: str) -> None:
-        super().__init__(f"{what}: {length} bytes at {address:#x} cannot be read")
+        super().__init__(f"{what}: {length} bytes of the kernel cannot be read")
         self.address = address
         self.length = length
 

@@ -104,7 +104,7 @@ class Snapshot:
             string += piece
             if len(piece) < CHUNK - 1:
                 return string
-        raise Inconsistent(f"{what} at {address:#x} does not end")
+        raise Inconsistent(f"{what} does not end")
 
     def confirm(self) -> None:
         """Reads everything again. Raises Inconsistent where anything changed, KernelReadError where it is gone."""

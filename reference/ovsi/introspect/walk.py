@@ -74,7 +74,7 @@ class _Overlays:
         infos = []
         for address in superblocks:
             if self._directories.filesystem(address) != _OVERLAY:
-                raise Inconsistent(f"the superblock at {address:#x} is not of an overlay")
+                raise Inconsistent("a superblock is not of an overlay")
             infos.append(self._directories.superblock(address).info)
         if not all(infos):
             raise Inconsistent("an overlay is about to be made or to go")

@@ -25,6 +25,7 @@ _MAP_TYPE_ARRAY = 2
 _MAP_MMAPABLE = 1 << 10
 _PROG_TYPES = ((31, 1 << 4), (17, 0))  # SYSCALL, which may sleep (BPF_F_SLEEPABLE); RAW_TRACEPOINT
 _LOG_SIZE = 1 << 16
+_STATISTICS = ("processed ", "verification time", "stack depth", "insns processed")  # end a verifier's log
 _LICENSE = b"GPL\0"  # the kernel's memory-reading helpers are open to GPL-compatible programs only
 
 _CREATE_ATTRIBUTES = struct.Struct("=5I")
@@ -182,8 +183,19 @@ def _first_that_loads(attempt: Attempt) -> int:
     try:
         return attempt(*failure, log)
     except OSError as reason:
-        said = log.value.decode(errors="replace").strip()
+        said = _verdict(log.value.decode(errors="replace"))
         raise OSError(reason.errno, f"{reason.strerror}: {said}" if said else reason.strerror) from None
+
+
+def _verdict(log: str) -> str:
+    """The line in which the verifier says what is wrong, empty where there is none.
+
+    The instructions above it show addresses of the kernel to who may load programs, and statistics follow.
+    """
+    for line in reversed(log.splitlines()):
+        if line.strip() and not line.startswith(_STATISTICS) and not line.partition(":")[0].isdigit():
+            return line.strip() if "0xffff" not in line else ""
+    return ""
 
 
 class Runner:

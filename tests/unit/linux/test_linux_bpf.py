@@ -65,3 +65,13 @@ def test_the_verifier_says_why_it_refuses() -> None:
     with pytest.raises(PermissionError, match=r"(?s)bpf BPF_PROG_LOAD: .*R0 !read_ok") as caught:
         bpf.load(bpf.instruction(bpf.EXIT))
     assert caught.value.errno == errno.EACCES
+
+
+def test_what_the_verifier_says_tells_no_address() -> None:
+    """Its log shows where the map lies in the kernel's memory; the reason alone is kept of it."""
+    with closing(bpf.array_map(4096)) as array:
+        beyond = (bpf.load_map_value(1, array), bpf.instruction(bpf.LOAD_64, 2, 1, 8000), bpf.instruction(bpf.EXIT))
+        with pytest.raises(PermissionError) as caught:
+            bpf.load(b"".join(beyond))
+    assert "outside of the allowed memory range" in str(caught.value)
+    assert "0xffff" not in str(caught.value)
