@@ -7,6 +7,7 @@ mounts: nothing outlives a test, nor a suite that was killed.
 """
 
 import array
+import gc
 import importlib
 import os
 import pickle
@@ -94,6 +95,7 @@ def nursery(descriptor: int) -> None:
     kernel.die_with_parent()
     for name in _IMPORTED_ONCE:
         importlib.import_module(name, __package__)
+    gc.freeze()  # a collection in a sandbox would look at all of it, and so copy it
     control = socket.socket(fileno=descriptor)
     while True:
         body, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_SPACE(4))

@@ -5,8 +5,8 @@ import resource
 import select
 import signal
 import subprocess
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 OUTPUT_LIMIT = 256 << 20
@@ -38,17 +38,17 @@ def run(argv: Sequence[bytes], limit: float, pass_fds: Sequence[int] = ()) -> Ra
     """
     out, err = os.memfd_create("stdout"), os.memfd_create("stderr")
     try:
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            cwd="/",
-            env=contract_environment(),
-            start_new_session=True,
-            pass_fds=pass_fds,
-            preexec_fn=_limit_output,
-        )
+        with _output_limited():
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd="/",
+                env=contract_environment(),
+                start_new_session=True,
+                pass_fds=pass_fds,
+            )
         code = _wait(process, limit)
         lingering = _end_group(process.pid)
         return Ran(tuple(argv), code, _content(out), _content(err), lingering=lingering)
@@ -59,8 +59,16 @@ def run(argv: Sequence[bytes], limit: float, pass_fds: Sequence[int] = ()) -> Ra
         os.close(err)
 
 
-def _limit_output() -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (OUTPUT_LIMIT, OUTPUT_LIMIT))
+@contextmanager
+def _output_limited() -> Iterator[None]:
+    """What is started meanwhile inherits the limit. For a function in the child the caller would be copied."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    within = OUTPUT_LIMIT if hard == resource.RLIM_INFINITY else min(OUTPUT_LIMIT, hard)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (within, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _wait(process: subprocess.Popen[bytes], limit: float) -> int | None:
