@@ -39,13 +39,15 @@ def test_newer_minor(implementation: Implementation, vantage: Vantage) -> None:
         require(restored.judge(scene.attempt()), describe.text(scene.stack))
 
 
-@pytest.mark.requirement("OVSI-IMG-036", "OVSI-REST-003", *refused.IDS)
+@pytest.mark.requirement("OVSI-IMG-036", "OVSI-REST-003", "OVSI-REST-005", *refused.IDS)
 @every_vantage
 def test_unknown_assurance(implementation: Implementation, vantage: Vantage) -> None:
-    """However sure it may mean, it is as good as none."""
+    """However sure it may mean, it is as good as none; its location is no candidate, which alone could be accepted."""
     with Ready(implementation, PLAIN, vantage) as scene:
         scene.layer("lower/1")["assurance"] = "certain"
         require(refused.judge(scene.attempt(), "OVSI-IMG-036", "unproved"), describe.text(scene.stack))
+        accepting = scene.attempt(b"--accept", b"unproved")
+        require(refused.judge(accepting, "OVSI-REST-005", "unproved"), describe.text(scene.stack))
 
 
 def _require(document: Json, where: str) -> None:

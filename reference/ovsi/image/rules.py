@@ -203,13 +203,11 @@ def as_known(image: model.Image) -> model.Image:
 
 
 def _known(source: Any) -> Any:
-    """What such a source calls its location is a candidate, unless the source is proved."""
-    place = source.candidate or source.location
+    """What such a source calls its location is not used."""
     if source.assurance not in ASSURANCES:
         reason = source.reason or f"its assurance is `{source.assurance}`, which this program does not know"
-        return source.replace(assurance="none", state="unknown", location=None, candidate=place, reason=reason)
+        return source.replace(assurance="none", state="unknown", location=None, reason=reason)
     if source.state not in STATES:
         reason = source.reason or f"its state is `{source.state}`, which this program does not know"
-        kept = None if source.assurance == "proved" else place
-        return source.replace(state="unknown", location=None, candidate=kept, reason=reason)
+        return source.replace(state="unknown", location=None, reason=reason)
     return source
