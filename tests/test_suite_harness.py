@@ -77,6 +77,24 @@ def test_the_readers_of_suite_and_vectors_agree(vector: vectors.Vector) -> None:
         assert faults or document is None
 
 
+def test_each_vector_is_listed_once() -> None:
+    entries = [vector.name for vector in vectors.load()]
+    assert len(entries) == len(set(entries))
+    stored = {str(file.relative_to(vectors.DIRECTORY))[:-5] for file in vectors.DIRECTORY.glob("*/*.json")}
+    assert stored == {vector.name for vector in vectors.load() if "file" in vector.entry}
+
+
+def test_a_fault_of_the_image_is_no_fault_of_its_json() -> None:
+    """A vector with a slip of its author's in it would be refused all the same."""
+    about_json = {f"OVSI-IMG-00{number}" for number in range(1, 9)}
+    for vector in vectors.load():
+        if not about_json & set(vector.requirements):
+            try:
+                json.loads(vector.content(), parse_int=str)
+            except ValueError as error:
+                pytest.fail(f"{vector.name}: {error}")
+
+
 def test_mountinfo() -> None:
     line = rb"36 35 98:0 /a\040b /m\012t rw,noatime shared:1 master:2 unbindable - fuse.x so\134rce rw,o=\054" + b"\n"
     (mount,) = mounts.parse(line)
