@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from docs.support import drawing, pictures
+from docs.support import drawing, pictures, vectors
 
 from .support.chromium import LIMIT, Browser, BrowserError, Page, why_not
 from .support.requirements import load
@@ -73,6 +73,26 @@ def test_each_requirement_has_its_place(site: Path, documents: dict[Path, Docume
     for requirement in load():
         assert requirement.id in places
         assert f"row-{requirement.id}" in rows
+
+
+def test_each_vector_has_its_place(documents: dict[Path, Document], site: Path) -> None:
+    manifest = json.loads((ROOT / "conformance" / "vectors" / "manifest.json").read_text())
+    places = documents[site / "vectors.html"].ids
+    for vector in manifest["vectors"]:
+        assert f"vector-{vectors.name(vector).replace('/', '-')}" in places
+        if "file" in vector:
+            stored = ROOT / "conformance" / "vectors" / vector["file"]
+            assert (site / "vectors" / vector["file"]).read_bytes() == stored.read_bytes()
+
+
+def test_requirements_lead_to_the_lines_of_their_tests(documents: dict[Path, Document], site: Path) -> None:
+    """Each place that is linked is the line of a definition."""
+    found = [link for link in documents[site / "requirements.html"].links if "#L-" in link]
+    assert len(found) > 150
+    for link in found:
+        page, _, place = link.partition("#")
+        (line,) = re.findall(f'<span id="{place}">(.*)</span>\n', (site / page).read_text())
+        assert re.match(r" *def |[A-Z_]+(:| =)", re.sub(r"<[^>]+>", "", line)), link
 
 
 def _contrast(one: str, other: str) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from .mutants.registry import mutants
 from .mutants.suites import SUITES
 from .support.requirements import ID, KEYWORD, Requirement, load, paragraphs
-from .support.traces import declared_by, named_by_tests
+from .support.traces import declarations, declared_by, named_by_tests
 
 REQUIREMENTS = load()
 SERIES = {
@@ -101,3 +102,23 @@ def test_tests_name_no_unknown_requirement() -> None:
     known = {requirement.id for requirement in REQUIREMENTS if requirement.withdrawn is None}
     unknown = {name: sorted(files) for name, files in declared_by().items() if name not in known}
     assert not unknown
+
+
+def test_what_merely_mentions_a_requirement_is_no_test_of_it(tmp_path: Path) -> None:
+    suite = tmp_path / "test_suite.py"
+    suite.write_text(
+        '"""OVSI-IMG-001 in passing."""\n# OVSI-IMG-002\n\n'
+        '@mark.requirement("OVSI-IMG-003")\ndef test_it():\n    assert "see OVSI-IMG-004"\n'
+        '    Finding("OVSI-IMG-005", "a")\n\nIDS = ("OVSI-IMG-006 OVSI-IMG-007",)\n'
+    )
+    found = [("OVSI-IMG-003", 5, "test_it"), ("OVSI-IMG-005", 5, "test_it")]
+    assert sorted(declarations(suite)) == [*found, ("OVSI-IMG-006", 9, "IDS"), ("OVSI-IMG-007", 9, "IDS")]
+
+
+def test_the_projects_own_tests_name_requirements_in_docstrings() -> None:
+    """A search for an id, or an example with one, is no test of it."""
+    site = Path(__file__).parent / "test_site.py"
+    assert "OVSI-DUMP-012" in site.read_text()
+    assert list(declarations(site)) == []
+    verdicts = Path(__file__).parent / "test_suite_verdicts.py"
+    assert "OVSI-CONF-004" in {name for name, _, _ in declarations(verdicts)}

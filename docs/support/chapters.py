@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.requirements import Requirement
-from tests.support.traces import is_mutant
+
+from . import matrix
 
 SPEC = Path(__file__).parents[2] / "spec"
 _REQUIREMENT = re.compile(r"^\*\*(OVSI-[A-Z]+-\d{3})\*\*(.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -19,9 +20,9 @@ def names() -> list[str]:
     return [_page_name(chapter.name) for chapter in sorted(SPEC.glob("*.md"), key=_reading_order)]
 
 
-def pages(requirements: list[Requirement], declared: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
-    """Name and Markdown of each chapter's page; `declared` has the files that name each requirement."""
-    marks = {requirement.id: _judged(requirement, declared) for requirement in requirements}
+def pages(requirements: list[Requirement]) -> Iterator[tuple[str, str]]:
+    """Name and Markdown of each chapter's page."""
+    marks = {requirement.id: _judged(requirement) for requirement in requirements}
     for chapter in sorted(SPEC.glob("*.md")):
         text = _REQUIREMENT.sub(
             lambda match: f'<a id="{match[1]}"></a>**[{match[1]}](#{match[1]})**{match[2]} {marks.get(match[1], "")}',
@@ -41,11 +42,8 @@ def _reading_order(chapter: Path) -> tuple[bool, bool, str]:
     return (chapter.name != "README.md", not numbered, chapter.name if numbered else title)
 
 
-def _judged(requirement: Requirement, declared: dict[str, set[str]]) -> str:
-    files = declared.get(requirement.id, set())
-    mutants = sum(map(is_mutant, files))
-    counts = [("test", len(files) - mutants), ("mutant", mutants)]
-    words = ", ".join(f"{count} {noun}{'s' * (count != 1)}" for noun, count in counts if count)
+def _judged(requirement: Requirement) -> str:
+    words = ", ".join(f"{count} {noun}{'s' * (count != 1)}" for noun, count in matrix.judges(requirement))
     return f"[{words}](../requirements.md#row-{requirement.id}){{.judged}}" if words else ""
 
 

@@ -77,7 +77,8 @@ class Panel:
     def svg(self, name: str) -> str:
         """The panel as an element of a page; `name` makes its ids unique there."""
         return (
-            f'<svg class="picture" viewBox="0 0 {WIDTH} {self.height}" role="img" aria-labelledby="{name}-t {name}-d">'
+            f'<svg class="picture" viewBox="-1 -1 {WIDTH + 2} {self.height + 2}" role="img"'
+            f' aria-labelledby="{name}-t {name}-d">'
             f'<title id="{name}-t">{escape(self.title)}</title><desc id="{name}-d">{escape(self.text)}</desc>'
             f"{''.join(self.parts)}</svg>"
         )

@@ -5,79 +5,98 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from functools import cache
+from html import escape
 from itertools import groupby
 from pathlib import Path
 
 from tests.mutants.registry import mutants, right_variants
 from tests.mutants.suites import SUITES
 from tests.support.requirements import Requirement
-from tests.support.traces import is_mutant
+from tests.support.traces import Place, is_mutant, places
+
+from . import vectors
 
 ROOT = Path(__file__).parents[2]
 
 
-def page(requirements: list[Requirement], declared: dict[str, set[str]]) -> str:
-    """The page, from the requirements in reading order and the files that name each of them."""
-    lines = ["# Requirements", "", *_summary(requirements, declared), *_chapters(requirements, declared)]
-    return "\n".join(lines) + "\n"
+def page(requirements: list[Requirement]) -> str:
+    """The page, from the requirements in reading order."""
+    return "\n".join(["# Requirements", "", *_summary(requirements), *_chapters(requirements)]) + "\n"
 
 
-def sources(declared: dict[str, set[str]]) -> Iterator[tuple[str, str]]:
+def sources() -> Iterator[tuple[str, str]]:
     """A page for the source of each test and mutant, named as `page` links it."""
-    for file in sorted(set().union(*declared.values())):
+    for file in sorted({place.file for where in places().values() for place in where}):
         if file.endswith(".py"):
-            text = (ROOT / file).read_text()
-            yield f"sources/{_flat(file)}.md", f"# {file}\n\n{_fenced(text)}"
+            yield _page_of(file), f"# {file}\n\n~~~~~python\n{(ROOT / file).read_text()}~~~~~\n"
 
 
-def _fenced(text: str) -> str:
-    return f"~~~~~python\n{text}~~~~~\n"
+def numbered(html: str) -> str:
+    """The page of a source with a place a line: `#L-12`."""
+    before, _, rest = html.partition("<code>")
+    code, _, after = rest.rpartition("</code>")
+    lines = [f'<span id="L-{number}">{line}</span>\n' for number, line in enumerate(code.splitlines(), 1)]
+    return f"{before}<code>{''.join(lines)}</code>{after}"
 
 
-def _flat(file: str) -> str:
-    return posixpath.splitext(file)[0].replace("/", "-")
+def judges(requirement: Requirement) -> list[tuple[str, int]]:
+    """What judges a requirement, kind by kind, as a noun and a count."""
+    found = [len(tests(requirement)), len(_vectors(requirement)), len(_breakers().get(requirement.id, ()))]
+    return [(noun, count) for noun, count in zip(("test", "vector", "mutant"), found, strict=True) if count]
 
 
-def _summary(requirements: list[Requirement], declared: dict[str, set[str]]) -> Iterator[str]:
+def tests(requirement: Requirement) -> list[Place]:
+    """Tests that name it, and functions of the suite's judge that find it broken; vectors apart.
+
+    A constant counts where no function of its file names the requirement too.
+    """
+    where = [place for place in places().get(requirement.id, []) if not is_mutant(place.file)]
+    functions = {place.file for place in where if not place.name.isupper()}
+    return [place for place in where if place.name and not (place.name.isupper() and place.file in functions)]
+
+
+def _vectors(requirement: Requirement) -> list[str]:
+    return vectors.by_requirement().get(requirement.id, [])
+
+
+def _page_of(file: str) -> str:
+    return f"sources/{posixpath.splitext(file)[0].replace('/', '-')}.md"
+
+
+def _summary(requirements: list[Requirement]) -> Iterator[str]:
     standing = [requirement for requirement in requirements if requirement.withdrawn is None]
     untestable = [requirement for requirement in standing if requirement.untestable is not None]
-    tested = [requirement for requirement in standing if _tests(requirement, declared)]
+    tested = [each for each in standing if each not in untestable and (tests(each) or _vectors(each))]
     broken = [requirement for requirement in standing if requirement.id in _breakers()]
-    yield f"{len(standing)} requirements, {len(tested)} of them named by a test, {len(broken)} broken by a mutant."
-    yield "Each id leads to its chapter, each name to its source."
+    yield f"{len(standing)} requirements: {len(tested)} are tested, {len(broken)} are broken by a mutant,"
+    yield f"{len(untestable)} can't be tested. Each id leads to its chapter, each name to its place in the source."
+    yield "What stands in `harness/judge` judges every stack that is dumped or restored."
     yield ""
     yield f"A mutant is a wrong implementation that the suite has to catch. There are {len(mutants())}, each with the"
     yield "requirements that it is found to break, those and no others; the names of families stand before a dot."
     yield f"{len(SUITES)} wrong suites are found out by the project's own tests. {len(right_variants())} right variants"
     yield "differ in what the specification leaves free, and are not blamed."
     yield ""
-    if untestable:
-        yield f"Not tested, {len(untestable)}:"
-        yield ""
-        yield from (f"- {_link(requirement)}: {requirement.untestable}" for requirement in untestable)
+    for requirement in untestable:
+        yield f"Not tested: {_link(requirement)}: {requirement.untestable}"
         yield ""
 
 
-def _chapters(requirements: list[Requirement], declared: dict[str, set[str]]) -> Iterator[str]:
+def _chapters(requirements: list[Requirement]) -> Iterator[str]:
     for chapter, members in groupby(requirements, lambda requirement: requirement.chapter):
         yield f"## {_title(chapter)}"
         yield ""
         yield "| requirement | keyword | tests | mutants |"
         yield "|---|---|---|---|"
         for requirement in members:
-            tests = _tests(requirement, declared)
             keyword = "withdrawn" if requirement.withdrawn else requirement.keyword
             row = f'<a id="row-{requirement.id}"></a>{_link(requirement)}'
-            yield f"| {row} | {keyword} | {_names(tests)} | {_mutants(requirement)} |"
+            yield f"| {row} | {keyword} | {_tests(requirement)} | {_mutants(requirement)} |"
         yield ""
 
 
 def _title(chapter: str) -> str:
     return (ROOT / "spec" / chapter).read_text().partition("\n")[0].removeprefix("# ")
-
-
-def _tests(requirement: Requirement, declared: dict[str, set[str]]) -> list[str]:
-    return [file for file in sorted(declared.get(requirement.id, ())) if not is_mutant(file)]
 
 
 @cache
@@ -100,10 +119,12 @@ def _link(requirement: Requirement) -> str:
     return f"[{requirement.id}](spec/{requirement.chapter}#{requirement.id})"
 
 
-def _names(files: list[str]) -> str:
-    return "<br>".join(map(_name, files))
-
-
-def _name(file: str) -> str:
-    short = file.split("/", 1)[1]
-    return f"[`{short}`](sources/{_flat(file)}.md)" if file.endswith(".py") else f"`{short}`"
+def _tests(requirement: Requirement) -> str:
+    """The names below that of their file, each a link to its line."""
+    parts = []
+    for file, where in groupby(tests(requirement), lambda place: place.file):
+        links = [f"[`{place.name}`]({_page_of(file)}#L-{place.line})" for place in where]
+        parts.append(f'<span class="file">{escape(file.split("/", 1)[1])}</span><br>{"<br>".join(links)}')
+    if names := _vectors(requirement):
+        parts.append(f"[{len(names)} vector{'s' * (len(names) != 1)}]({vectors.anchor(requirement.id)})")
+    return "<br>".join(parts)

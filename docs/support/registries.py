@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ def words() -> str:
     """The page of all that has no page of its own."""
     registries = _load()
     own = "Errors have [a page of their own](errors.md), and so have [classes, profiles and vantages](profiles.md)."
-    parts = ["# Registries", f"{registries['description']} {own}"]
+    described = registries["description"].replace("chapter 12", "[chapter 12](spec/12-registries.md)")
+    parts = ["# Registries", f"{described} {own}"]
     for name, entries in registries.items():
         if name in _ON_PAGES_OF_THEIR_OWN or not isinstance(entries, list):
             continue
@@ -61,7 +63,8 @@ def _heading(name: str) -> str:
 def _meanings(title: str, entries: list[dict[str, str]]) -> str:
     if not entries:
         return f"## {title}\n\nNone is registered."
-    return _table(title, "", ["name", "meaning"], [[f"`{entry['name']}`", entry["meaning"]] for entry in entries])
+    rows = [[f"`{entry['name']}`", _coded(entry["meaning"])] for entry in entries]
+    return _table(title, "", ["name", "meaning"], rows)
 
 
 def _identity(rows: list[dict[str, Any]]) -> str:
@@ -84,10 +87,16 @@ def _options(options: list[dict[str, Any]]) -> str:
 
 def _category(category: dict[str, Any]) -> str:
     rows = [
-        [f'<a id="{code["code"]}"></a>`{code["code"]}`', code["meaning"], code["remedy"]] for code in category["codes"]
+        [f'<a id="{code["code"]}"></a>`{code["code"]}`', _coded(code["meaning"]), _coded(code["remedy"])]
+        for code in category["codes"]
     ]
     text = f"{str(category['meaning']).capitalize()}."
     return _table(category["name"], text, ["code", "meaning", "what to do"], rows)
+
+
+def _coded(text: str) -> str:
+    """With options set apart from the words around them."""
+    return re.sub(r"(?<![`\w-])--[a-z-]+(?: (?:unproved|[a-z]+-[a-z]+))?", r"`\g<0>`", text)
 
 
 def _since(option: dict[str, Any]) -> str:

@@ -17,6 +17,8 @@ _BOUNDS = {
     "minItems": "at least {} items",
     "maxItems": "at most {} items",
 }
+_PIPE = "&#124;"
+"""A bar that ends no cell of a table."""
 
 
 def names() -> list[tuple[str, str]]:
@@ -62,7 +64,8 @@ def _rows(schema: Schema, prefix: str) -> Iterator[str]:
         if isinstance(member, bool):
             continue
         needed = "<br>required" if name in required else ""
-        yield f"| `{prefix}{name}`{needed} | {_value(member)} | {_cell(member.get('description', ''))} |"
+        meaning = " ".join([member.get("description", "").replace("|", _PIPE), *_form(member)])
+        yield f"| `{prefix}{name}`{needed} | {_value(member)} | {meaning} |"
         yield from _rows(member, f"{prefix}{name}.")
         if "$ref" not in member.get("items", {}):
             yield from _rows(member.get("items", {}), f"{prefix}{name}[].")
@@ -93,25 +96,34 @@ def _value(schema: Schema) -> str:
 def _bounds(schema: Schema) -> Iterator[str]:
     for key, words in _BOUNDS.items():
         if key in schema and (key, schema[key]) != ("minLength", 1):
-            yield words.format(schema[key])
+            found = words.format(schema[key])
+            yield found.removesuffix("s") if schema[key] == 1 else found
     if schema.get("minLength") == 1:
         yield "not empty"
     if schema.get("uniqueItems"):
         yield "none twice"
-    if "pattern" in schema:
-        yield f"`{_cell(schema['pattern'])}`"
+
+
+def _form(schema: Schema) -> Iterator[str]:
+    """The pattern of a string, or of an array's strings: too long a word to stand beside others."""
+    pattern = schema.get("pattern") or schema.get("items", {}).get("pattern")
+    if pattern:
+        letters = "".join(each if each.isalnum() else f"&#{ord(each)};" for each in pattern)
+        yield f'<span class="form">Form: <code>{letters}</code></span>'
 
 
 def _type_line(definition: Schema) -> Iterator[str]:
     if "properties" not in definition and "oneOf" not in definition:
-        yield f"Value: {_value(definition)}."
+        yield " ".join([f"Value: {_value(definition)}.", *_form(definition)])
         yield ""
 
 
 def _alternatives(definition: Schema) -> Iterator[str]:
     for choice in definition.get("oneOf", []):
-        yield f"- {_value(choice)}: {choice['description']}"
-        yield from (f"    - `{name}`: {_value(each)}. {each['description']}" for name, each in _named(choice))
+        words = _value(choice) if "type" in choice else f"With `{'`, `'.join(choice['required'])}`"
+        yield " ".join([f"- {words}: {choice['description']}", *_form(choice)])
+        for name, each in _named(choice):
+            yield " ".join([f"    - `{name}`: {_value(each)}. {each['description']}", *_form(each)])
     yield ""
 
 
@@ -132,7 +144,3 @@ def _rules(definition: Schema) -> Iterator[str]:
         yield ""
         yield from (f"- {rule['description']} {rule['then'].get('description', '')}" for rule in conditions)
         yield ""
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")

@@ -30,9 +30,9 @@ from docs.support import (  # noqa: E402
     results,
     schemas,
     tables,
+    vectors,
 )
 from tests.support.requirements import load  # noqa: E402
-from tests.support.traces import declared_by  # noqa: E402
 
 _PICTURE = re.compile(r"^!\[([^\]]+)\]\(pictures/([a-z-]+)\.svg\)$", re.MULTILINE)
 
@@ -56,8 +56,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Prepare tables for narrow screens."""
-    return tables.labelled(html)
+    """Prepare tables for narrow screens, and sources for links to their lines."""
+    return matrix.numbered(html) if page.file.src_uri.startswith("sources/") else tables.labelled(html)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
@@ -69,11 +69,12 @@ def on_post_build(config: MkDocsConfig) -> None:
     source.unlink()
 
 
-def _generated() -> Iterator[tuple[str, str]]:
-    requirements, declared = load(), declared_by()
-    yield from chapters.pages(requirements, declared)
-    yield "requirements.md", matrix.page(requirements, declared)
-    yield from matrix.sources(declared)
+def _generated() -> Iterator[tuple[str, str | bytes]]:
+    requirements = load()
+    yield from chapters.pages(requirements)
+    yield "requirements.md", matrix.page(requirements)
+    yield from matrix.sources()
+    yield from vectors.pages()
     yield from schemas.pages()
     for schema in sorted((ROOT / "schemas").glob("*.json")):
         yield f"schemas/{schema.name}", schema.read_text()
