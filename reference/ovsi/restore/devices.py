@@ -12,7 +12,7 @@ import stat
 from ..errors import text
 from ..linux.mountapi import create, fsmount, fsopen, set_flag, set_string
 from ..linux.syscall import closing
-from .look import Superblock, uuid_of_fd
+from .look import Superblock, uuid_of_root
 from .reach import Anchor
 
 TYPE_CHECKING = False
@@ -101,9 +101,4 @@ def mount_privately(device: bytes, filesystem: Filesystem, *, writable: bool) ->
         root = fsmount(fs)
     status = os.fstat(root)
     number = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
-    return Anchor(root, Superblock(filesystem.type, number, _uuid(root)), None)
-
-
-def _uuid(root: int) -> str | None:
-    with closing(os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)) as readable:
-        return uuid_of_fd(readable)
+    return Anchor(root, Superblock(filesystem.type, number, uuid_of_root(root)), None)

@@ -98,3 +98,12 @@ def uuid_of_fd(fd: int) -> str | None:
         return None
     digits = raw.hex()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def uuid_of_root(root: int) -> str | None:
+    """The same of a directory that is opened for nothing (O_PATH), such as a mount's that is attached nowhere."""
+    try:
+        with closing(os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=root)) as readable:
+            return uuid_of_fd(readable)
+    except PermissionError:
+        return None

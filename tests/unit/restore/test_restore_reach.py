@@ -11,8 +11,12 @@ from ovsi.errors import Refusal
 from ovsi.image import model
 from ovsi.linux import mountapi
 from ovsi.linux.mounttable import read_mount_table
+from ovsi.linux.namespaces import open_process, process_start_time
+from ovsi.linux.syscall import AT_FDCWD, closing
 from ovsi.plan import Request
 from ovsi.restore import restore
+
+from tests.support.unmounting import unmount
 
 from . import images
 from .test_restore_stacks import SETUPS, descriptors, entries, make
@@ -134,3 +138,46 @@ def test_a_mount_that_is_read_only_or_maps_ids_is_none_for_the_upper(vantage: st
     mountapi.mount_setattr(-100, b"/tmp/left", 0, clear=mountapi.MOUNT_ATTR_RDONLY)
     restored(image, None)
     assert os.stat("t/who").st_uid == 0
+
+
+def held_by_this_process(at: str) -> tuple[model.Image, int]:
+    """Two lowers on a tmpfs that is attached nowhere, and the descriptor by which alone it is held."""
+    mounted(at)
+    make(f"{at}/l0", f"{at}/l1")
+    whole = b"/tmp/" + at.encode()
+    image = images.image([whole + b"/l0", whole + b"/l1"])
+    tree = mountapi.open_tree(AT_FDCWD, whole, mountapi.OPEN_TREE_CLONE)
+    unmount(whole)
+    with closing(open_process(None)) as me:
+        process = model.Process(pid=os.getpid(), start_time=process_start_time(me), through=f"fd/{tree}")
+    overlay = image.overlays[0]
+    layers = tuple(
+        layer.replace(location=model.Place(process=process, path=b"/l%d" % index), state="detached", reason="held")
+        for index, layer in enumerate(overlay.layers)
+    )
+    return image.replace(overlays=(overlay.replace(layers=layers),)), tree
+
+
+@pytest.mark.in_both
+def test_what_a_process_holds(vantage: str) -> None:
+    make("t")
+    image, tree = held_by_this_process("fs")
+    held = descriptors()
+    restore(image, TARGET)
+    assert descriptors() == held
+    assert sorted(os.listdir("t")) == ["who"]
+    assert Path("t/who").read_text() == "fs/l0"
+    os.close(tree)
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("change", [{"type": "xfs"}, {"uuid": "12345678-1234-4234-8234-123456789abc"}])
+def test_what_a_process_holds_is_of_another_file_system(vantage: str, change: dict[str, str]) -> None:
+    """The type and the UUID are compared there too, though no table of mounts tells them."""
+    make("t")
+    image, tree = held_by_this_process("fs")
+    filesystems = tuple(one if one.type == "overlay" else one.replace(**change) for one in image.filesystems)
+    with pytest.raises(Refusal) as refused:
+        restore(image.replace(filesystems=filesystems), TARGET)
+    assert refused.value.code == "identity-differs"
+    os.close(tree)
