@@ -221,6 +221,7 @@ def _resolve(path: bytes) -> tuple[bytes, bool]:
             return final, True
         if _kind(final, follow=False) != _LINK:
             return final, False
+        _kind(final)  # refused where the kernel lets no one follow this link (protected_symlinks, proc_sys_fs(5))
         path = os.path.join(real, os.readlink(final))
     raise OSError(_ELOOP, "too many symbolic links")
 

@@ -11,8 +11,13 @@ from pathlib import Path
 import pytest
 from ovsi.cli.files import open_output, read_image
 from ovsi.errors import Refusal
+from ovsi.linux import mountapi, namespaces
+
+from tests.support.forked import run_in_child
 
 from .harness import REPOSITORY
+
+_MS_NOSYMFOLLOW = 256
 
 
 def write(path: Path | str | bytes, data: bytes = b"new") -> None:
@@ -61,6 +66,25 @@ def test_a_link_is_followed_and_stays(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("real/made")
     write(tmp_path / "dangling")
     assert (tmp_path / "real" / "made").read_bytes() == b"new"
+
+
+def test_a_link_that_the_kernel_does_not_follow(tmp_path: Path) -> None:
+    """Who can put links into a directory may be refused this way by the host: protected_symlinks, nosymfollow."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount")
+
+    def body() -> None:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        mountapi.mount(None, b"/", None, mountapi.MS_REC | mountapi.MS_PRIVATE)
+        os.chdir(tmp_path)
+        Path("elsewhere").write_bytes(b"kept")
+        Path("shared").mkdir()
+        mountapi.mount(b"test", b"shared", b"tmpfs", _MS_NOSYMFOLLOW)
+        Path("shared/out").symlink_to(tmp_path / "elsewhere")
+        assert code_of("shared/out") == "system-call"
+        assert Path("elsewhere").read_bytes() == b"kept"
+
+    run_in_child(body)
 
 
 def test_what_can_not_be_written_to_is_refused_before_anything(tmp_path: Path) -> None:
