@@ -15,13 +15,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..linux.mounttable import MountTable
 
-_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def open_target(path: bytes, within: bytes | None = None) -> int:
     """An O_PATH descriptor of a directory that is no mount point. `path` has no trailing slash.
 
-    The last component may not be a symbolic link, and none on the way may lead out of `within`, a directory above it.
+    Links are followed, for the path is the caller's own word (spec 13.2). What lies below `within`, a directory above it,
+    is the image's: there a link may not lead out, and the last component may not be one.
     Raises Refusal: target-missing, target-not-a-directory, target-busy, permission-denied.
     """
     try:
@@ -44,7 +45,7 @@ def _open_within(path: bytes, within: bytes) -> int:
     """OVSI-SEC-002: the way from there on is the image's."""
     with closing(os.open(within, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
         rest = relative(below(path, within) or b"/")
-        return openat2(top, rest, _FLAGS, resolve=RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+        return openat2(top, rest, _FLAGS | os.O_NOFOLLOW, resolve=RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
 
 
 def parent_is_shared(target: int, table: MountTable) -> bool:

@@ -17,6 +17,7 @@ from ovsi.linux import mountapi, namespaces
 from ovsi.plan import Mapping, Request
 from ovsi.restore import restore
 from ovsi.restore.result import Result
+from ovsi.restore.undo import undo
 
 from tests.support.unmounting import unmount
 
@@ -75,7 +76,7 @@ def code(image: model.Image, request: Request = TARGET) -> str:
 def test_targets(vantage: str) -> None:
     image = stack()
     Path("file").touch()
-    Path("link").symlink_to("t")
+    Path("link").symlink_to("file")
     Path("mounted").mkdir()
     mountapi.mount(b"x", b"/tmp/mounted", b"tmpfs")
     for target, expected in {
@@ -86,6 +87,18 @@ def test_targets(vantage: str) -> None:
         b"/tmp/mounted": "target-busy",
     }.items():
         assert code(image, Request(target=target)) == expected, target
+
+
+@pytest.mark.in_both
+def test_a_link_to_the_target_is_followed(vantage: str) -> None:
+    """It is the caller's own word (spec 13.2), and so is what the result calls the place."""
+    image = stack()
+    Path("link").symlink_to("t")
+    result = restore(image, Request(target=b"/tmp/link"))
+    assert [done.mount_point for done in result.overlays] == [b"/tmp/link"]
+    assert os.path.ismount("t")
+    undo(result, None)
+    assert not os.path.ismount("t")
 
 
 def remove() -> None:
