@@ -21,8 +21,8 @@ _FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 def open_target(path: bytes, within: bytes | None = None) -> int:
     """An O_PATH descriptor of a directory that is no mount point. `path` has no trailing slash.
 
-    Links are followed, for the path is the caller's own word (spec 13.2). What lies below `within`, a directory above it,
-    is the image's: there a link may not lead out, and the last component may not be one.
+    Links are followed, for the path is the caller's own word (spec 13.2). What lies below `within`, a directory above
+    it, is the image's: there a link may not lead out, and the last component may not be one.
     Raises Refusal: target-missing, target-not-a-directory, target-busy, permission-denied.
     """
     try:
