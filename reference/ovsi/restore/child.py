@@ -49,6 +49,8 @@ def in_child(work: Callable[[], Outcome]) -> tuple[object, list[int]]:
         here.close()
         os.waitpid(child, 0)
     if not data:
+        for fd in descriptors:
+            os.close(fd)
         raise OSError(errno.EPIPE, "a child process of the restore ended without an answer")
     kind, value = marshal.loads(data)
     if kind == "done":

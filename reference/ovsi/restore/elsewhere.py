@@ -19,11 +19,21 @@ class Elsewhere:
     """A process's mount namespace and root directory, open; its user namespace and working directory, where wanted."""
 
     def __init__(self, process: int, *, with_user: bool = False, with_directory: bool = False) -> None:
-        self._namespace = open_namespace(process, "mnt")
         flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
-        self._root = os.open("root", flags, dir_fd=process)
-        self._user = open_namespace(process, "user") if with_user else None
-        self._directory = os.open("cwd", flags, dir_fd=process) if with_directory else None
+        opened: list[int] = []
+
+        def kept(fd: int) -> int:
+            opened.append(fd)
+            return fd
+
+        try:
+            self._namespace = kept(open_namespace(process, "mnt"))
+            self._root = kept(os.open("root", flags, dir_fd=process))
+            self._user = kept(open_namespace(process, "user")) if with_user else None
+            self._directory = kept(os.open("cwd", flags, dir_fd=process)) if with_directory else None
+        except OSError:
+            own.put_away(opened)
+            raise
 
     def enter(self) -> None:
         """Go there for good. Raises OSError EPERM without CAP_SYS_ADMIN over it and CAP_SYS_CHROOT."""

@@ -82,6 +82,18 @@ def stand_among_descriptors() -> None:
         os.fchdir(descriptors)
 
 
+class among_descriptors:  # noqa: N801 - a step of its user's, like `closing`
+    """`with among_descriptors():` the same for a while."""
+
+    def __enter__(self) -> None:
+        self._before = os.open(b".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        stand_among_descriptors()
+
+    def __exit__(self, *_exception: object) -> None:
+        os.fchdir(self._before)
+        os.close(self._before)
+
+
 def mount_id(fd: int) -> int | None:
     """mountinfo's ID of the mount that a descriptor is on."""
     return statx(fd, b"", AT_EMPTY_PATH, STATX_MNT_ID).mount_id

@@ -43,12 +43,14 @@ def _in_use(directory: int, other: int) -> bool:
     index=on EBUSY means in use, EINVAL free.
     """
     with closing(open_overlay_context()) as fs:
+        set_string(fs, b"index", b"on")
+        for key, fd in ((b"lowerdir+", other), (b"upperdir", directory), (b"workdir", other)):
+            _set_directory(fs, key, fd)
         try:
-            set_string(fs, b"index", b"on")
-            for key, fd in ((b"lowerdir+", other), (b"upperdir", directory), (b"workdir", other)):
-                _set_directory(fs, key, fd)
             create(fs)
         except OSError as failure:
+            if failure.errno not in (errno.EBUSY, errno.EINVAL):
+                raise  # not asked, not answered
             return failure.errno == errno.EBUSY
     return False
 
@@ -60,7 +62,8 @@ def _set_directory(fs: int, key: bytes, fd: int) -> None:
     except OSError as failure:
         if failure.errno not in (errno.EINVAL, errno.EBADF):
             raise
-        set_string(fs, key.rstrip(b"+"), b"/proc/self/fd/%d" % fd)
+        with own.among_descriptors():
+            set_string(fs, key.rstrip(b"+"), b"%d" % fd)
 
 
 def refuse_if_locked(overlay: OverlayPlan, opened: Sequence[Opened], namespace: Namespace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import Refusal
+from ..errors import Refusal, text
 from ..identity import SAME, Verdict, by_device_alone, compare
 from ..linux.handles import FileHandle, open_by_handle_at
 from ..plan.paths import below
@@ -179,9 +179,11 @@ class Search:
             return open_below(top, path)
         except OSError as failure:
             if failure.errno in _GONE:
-                self.missing = self.missing or f"there is nothing at {path!r}"
+                self.missing = self.missing or f"there is nothing at {text(path)}"
             elif failure.errno in _ANOTHER_KIND:
-                self.differs = Verdict("differs", f"{path!r} is a symbolic link or no directory, or leads through one")
+                self.differs = Verdict(
+                    "differs", f"{text(path)} is a symbolic link or no directory, or leads through one"
+                )
             else:
                 raise
             return None

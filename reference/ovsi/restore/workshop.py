@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import Refusal
+from ..errors import Refusal, text
 from ..linux.files import (
     RESOLVE_BENEATH,
     RESOLVE_NO_MAGICLINKS,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ..plan.records import OverlayPlan
     from .child import Outcome
 
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _BELOW = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS
 
 
@@ -157,7 +158,9 @@ def _copy(overlay: OverlayPlan, mount: int, root: bytes | None) -> int:
     if root == b"/":
         return open_tree(mount, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
     try:
-        with closing(openat2(mount, relative(root), os.O_PATH | os.O_NOFOLLOW, resolve=_BELOW)) as inside:
+        with closing(openat2(mount, relative(root), _DIRECTORY, resolve=_BELOW)) as inside:
             return open_tree(inside, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
-    except FileNotFoundError:
-        raise Refusal("source-missing", f"overlay {overlay.id} has no {root!r} to be mounted", root) from None
+    except OSError as failure:
+        if failure.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise
+        raise Refusal("source-missing", f"overlay {overlay.id} has no {text(root)} to be mounted", root) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -164,6 +165,33 @@ def test_below_the_root_of_the_process(vantage: str, setup: Setup) -> None:
         below = image.replace(namespace=None)
         restore(below, Request(target=b"/t", pid=pid), setup=setup)
         assert not os.path.ismount("box/t")
+
+
+@pytest.mark.as_root
+@pytest.mark.parametrize("by_descriptor", [True, False])
+def test_an_upper_in_use_is_seen_below_another_root(
+    vantage: str, by_descriptor: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no /proc there, by which a kernel that takes no descriptors could be told the directory."""
+    make("box/l0", "box/up", "box/wk", "box/t", "box/other")
+    Path("box/up/who").unlink()
+    image = images.image([b"/tmp/box/l0"], b"/tmp/box/up", b"/tmp/box/wk").replace(namespace=None)
+    restore(image, Request(target=b"/tmp/box/t"))
+
+    def prepare() -> bytes:
+        private_namespace()
+        os.chroot("box")
+        os.chdir("/")
+        return b"ready"
+
+    def takes_none(_context: int, key: bytes, _fd: int) -> None:
+        raise OSError(errno.EINVAL, f"fsconfig {key!r}")
+
+    if not by_descriptor:
+        monkeypatch.setattr("ovsi.restore.probe.set_fd", takes_none)
+    with process(prepare, lambda: not os.path.ismount("/other")) as (pid, _said), pytest.raises(Refusal) as refused:
+        restore(image, Request(target=b"/other", pid=pid), setup="append")
+    assert refused.value.code == "upper-in-use"
 
 
 @pytest.mark.as_root

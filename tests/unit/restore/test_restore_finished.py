@@ -186,6 +186,19 @@ def test_a_mount_whose_directory_was_removed(vantage: str) -> None:
 
 
 @pytest.mark.in_both
+@pytest.mark.parametrize("root", [b"/none", b"/who/below", b"/link"])
+def test_a_mount_of_a_directory_that_is_not_there(vantage: str, root: bytes) -> None:
+    """Nothing, a way through a file, a link: none is the directory that was mounted."""
+    make("l0/d", "up", "wk", "t")
+    Path("l0/who").touch()
+    Path("l0/link").symlink_to("d")
+    with pytest.raises(Refusal) as refused:
+        restore(images.image([b"/tmp/l0"], b"/tmp/up", b"/tmp/wk", root=root), TARGET)
+    assert refused.value.code == "source-missing"
+    assert not os.path.ismount("t")
+
+
+@pytest.mark.in_both
 def test_an_id_mapping_that_is_not_known(vantage: str) -> None:
     make("l0", "up", "wk", "t")
     image = images.image([b"/tmp/l0"], b"/tmp/up", b"/tmp/wk")
