@@ -13,6 +13,7 @@ PEER ?= $(CURDIR)/$(BIN)/ovsi
 WORKERS ?= auto
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+RECORD ?=
 
 SOURCES := $(shell find reference conformance schemas distribution -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml README.md
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -76,8 +77,8 @@ results: $(VENV)/.installed  ## Record what the suite finds of the implementatio
 	record $(CURDIR)/$(BIN)/ovsi $(CURDIR)/examples/second/ovsi-pl; \
 	record $(CURDIR)/examples/second/ovsi-pl $(CURDIR)/$(BIN)/ovsi
 
-bench: $(VENV)/.installed  ## Measure the ratios of the design
-	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+bench: $(VENV)/.installed  ## Measure the ratios of the design; RECORD=1: the suite too, and keep the figures for the site
+	$(BIN)/python -m benchmarks.run $(if $(RECORD),--record) $(BENCH_ARGS)
 
 clean:  ## Remove what make made
 	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache

@@ -24,4 +24,4 @@ def restore(image: Path, target: Path) -> list[str]:
 
 def suite(workers: int) -> list[str]:
     """The whole suite against this `ovsi`."""
-    return [sys.executable, "-m", "pytest", "-q", "conformance", f"--impl={OVSI}", "-n", str(workers)]
+    return [sys.executable, "-m", "pytest", "-q", "conformance", f"--impl={OVSI}", f"--peer={OVSI}", "-n", str(workers)]

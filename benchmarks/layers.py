@@ -5,14 +5,17 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-import stacks
-from commands import BARE, dump, restore
-from measure import in_turn, peak_mebibytes, system_calls
-from results import Curve, Row, row
+from . import stacks
+from .commands import BARE, dump, restore
+from .measure import in_turn, peak_mebibytes, system_calls
+from .results import Curve, Row, row
 
 LAYERS = (1, 10, 50, 100, 250, 500)
 _RUNS, _RUNS_OF_ROWS = 5, 15
 _DUMP, _RESTORE, _START, _MOUNT = "ovsi dump", "ovsi restore", "python3 -I -c pass", "mount(2) alone"
+_AGAIN = "start beside the restore"
+MOST_CALLS = {_DUMP: 2, _RESTORE: 6}
+"""System calls that a further layer may cost."""
 
 
 def measure(world: Path) -> tuple[list[Row], list[Curve]]:
@@ -21,16 +24,31 @@ def measure(world: Path) -> tuple[list[Row], list[Curve]]:
     memory = Curve("memory", "Peak memory, by lower layers", "lower layers", "MiB")
     calls = Curve("calls", "System calls, by lower layers", "lower layers", "calls")
     for layers in LAYERS:
-        rows = _one(world / f"of-{layers}", layers, times, memory, calls)
+        figures = _one(world / f"of-{layers}", layers, times, memory, calls)
+    most, started = LAYERS[-1], _START
+    peak = dict(memory.lines[_DUMP])[most]
+    rows = [
+        row(f"dump of one {most}-layer overlay", started, figures[_DUMP], figures[_START], 3, _spent(times, _DUMP)),
+        row("peak memory of that dump", "40 MiB", peak, 40, 1, _spent(memory, _DUMP), "MiB"),
+        row(f"restore of {most} layers", started, figures[_RESTORE], figures[_AGAIN], 4, _spent(times, _RESTORE)),
+    ]
     if calls.lines:
-        rows += [_calls_a_layer(what, calls.lines[what]) for what in (_DUMP, _RESTORE)]
+        rows += [_calls_a_layer(what, calls) for what in (_DUMP, _RESTORE)]
     else:
         print("no system calls were counted: strace is not installed")
     return rows, [times, memory] + [calls] * bool(calls.lines)
 
 
-def _one(place: Path, layers: int, times: Curve, memory: Curve, calls: Curve) -> list[Row]:
-    """The figures of one overlay; the rows are of the last one."""
+def _spent(curve: Curve, line: str) -> str:
+    """What the first layer costs and what each further one; `curve` is of milliseconds or of MiB."""
+    least, slope = curve.least_and_slope(line)
+    each = f"{slope * 1000:.0f} µs" if curve.unit == "ms" else f"{slope * 1024:.0f} KiB"
+    start = f", {curve.lines[_START][0][1]:.1f} ms of that the interpreter's start" if _START in curve.lines else ""
+    return f"{least:.1f} {curve.unit} with one layer{start}; each further layer takes {each}"
+
+
+def _one(place: Path, layers: int, times: Curve, memory: Curve, calls: Curve) -> dict[str, float]:
+    """Measure one overlay; returns the times, the interpreter's start beside each of both commands."""
     mountpoint, image, target = stacks.deep(place, layers), place / "image.json", place / "target"
     target.mkdir()
     dumping, restoring = dump(mountpoint, image), restore(image, target)
@@ -53,12 +71,7 @@ def _one(place: Path, layers: int, times: Curve, memory: Curve, calls: Curve) ->
     for name, figure in ((_DUMP, dumped), (_RESTORE, restored), (_START, started)):
         times.add(name, layers, figure)
     times.add(_MOUNT, layers, stacks.time_of_mount(mountpoint, layers))
-    peak = memory.lines[_DUMP][-1][1]
-    return [
-        row(f"dump of one {layers}-layer overlay", "python3 -I -c pass", dumped, started, 3),
-        row("peak memory of that dump, MiB", "40 MiB", peak, 40, 1),
-        row(f"restore of {layers} layers", "python3 -I -c pass", restored, started_again, 4),
-    ]
+    return {_DUMP: dumped, _START: started, _RESTORE: restored, _AGAIN: started_again}
 
 
 def _counted(command: list[str]) -> int | None:
@@ -68,10 +81,8 @@ def _counted(command: list[str]) -> int | None:
         return None
 
 
-def _calls_a_layer(what: str, points: list[tuple[float, float]]) -> Row:
+def _calls_a_layer(what: str, calls: Curve) -> Row:
     """The slope, of which a handful is promised: what is found once for all is not asked for each layer."""
-    (few, least), (many, most) = points[0], points[-1]
-    return row(f"system calls a layer, {what}", "one", (most - least) / (many - few), 1, MOST_CALLS[what])
-
-
-MOST_CALLS = {_DUMP: 2, _RESTORE: 6}
+    least, slope = calls.least_and_slope(what)
+    spent = f"{least:,g} calls with one layer"
+    return row(f"system calls a layer, {what}", f"{MOST_CALLS[what]} calls", slope, MOST_CALLS[what], 1, spent, "calls")

@@ -1,24 +1,29 @@
-"""A curve as an SVG that reads in light and in dark, and without eyes: its text holds every figure."""
+"""A curve as an SVG: as wide as a telephone's screen, so that its text is never scaled down; its figures are text too.
+
+Alone (`svg`) it brings colours for light and dark; on a page (`drawing`) those of the class `plot` hold.
+"""
 
 from __future__ import annotations
 
 from html import escape
 from math import ceil, floor, log10
 
-from results import Curve
+from .results import Curve
 
-_WIDTH, _HEIGHT = 720, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 190, 44, 52
+_WIDTH, _BASE = 380, 236
+_LEFT, _RIGHT, _TOP = 54, 26, 22
+_LEGEND = 20
+"""Height of the name of a line, below the axis."""
 _DASHES = ("", "7 4", "2 4", "10 3 2 3")
-_STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #333 } .title { font-size: 15px; font-weight: 600 }
-.grid { stroke: #8884; stroke-width: 1 } path { fill: none; stroke-width: 2.2 }
-.s0 { stroke: #0b6bcb } .s1 { stroke: #b4440e } .s2 { stroke: #5a5f66 } .s3 { stroke: #2b7a3d }
-.l0 { fill: #0b6bcb } .l1 { fill: #b4440e } .l2 { fill: #5a5f66 } .l3 { fill: #2b7a3d }
-@media (prefers-color-scheme: dark) { text { fill: #ddd }
-.s0 { stroke: #6cb2f7 } .s1 { stroke: #f2a179 } .s2 { stroke: #b4bac2 } .s3 { stroke: #7fce91 }
-.l0 { fill: #6cb2f7 } .l1 { fill: #f2a179 } .l2 { fill: #b4bac2 } .l3 { fill: #7fce91 } }
-"""
+COLOURS = (
+    ("text", "#1c2127", "#e3e8ed"),
+    ("grid", "#b9c2cb", "#4b5663"),
+    ("0", "#0b5cb0", "#6cb2f7"),
+    ("1", "#a33d0c", "#f2a179"),
+    ("2", "#5a5f66", "#b4bac2"),
+    ("3", "#226631", "#7fce91"),
+)
+"""What they are of, on light and on dark paper; figures are lines, in their order."""
 
 
 class _Axis:
@@ -27,14 +32,14 @@ class _Axis:
     def __init__(self, figures: list[float], begin: float, end: float, logarithmic: bool) -> None:
         self.begin, self.end, self.logarithmic = begin, end, logarithmic
         if logarithmic:
-            self.low, self.high = floor(log10(min(figures))), ceil(log10(max(figures)))
-            self.high += self.high == self.low
-            self.ticks = [10.0**power for power in range(self.low, self.high + 1)]
+            low, high = floor(log10(min(figures))), ceil(log10(max(figures)))
+            self.ticks = [10.0**power for power in range(low, max(high, low + 1) + 1)]
+            self.low, self.high = log10(self.ticks[0]), log10(self.ticks[-1])
         else:
             step = _step(max(figures))
             count = ceil(max(figures) / step)
-            self.low, self.high = 0, count * step
             self.ticks = [number * step for number in range(count + 1)]
+            self.low, self.high = self.ticks[0], self.ticks[-1]
 
     def at(self, figure: float) -> float:
         place = log10(figure) if self.logarithmic else figure
@@ -47,16 +52,36 @@ def _step(most: float) -> float:
     return next(factor * tens for factor in (1, 2, 5, 10) if factor * tens * 5 >= most)
 
 
+def style(which: int) -> str:
+    """Rules of the class `plot`, on light (0) or dark (1) paper."""
+    return ";".join(f"--plot-{name}:{values[which]}" for name, *values in COLOURS)
+
+
+RULES = (
+    ".plot text{font:12px system-ui,sans-serif;fill:var(--plot-text)}.plot path{fill:none;stroke-width:2.2}"
+    ".plot .grid{stroke:var(--plot-grid)}"
+    + "".join(f".plot .s{number}{{stroke:var(--plot-{number})}}" for number in range(len(_DASHES)))
+)
+
+
 def svg(curve: Curve) -> str:
-    """The whole file."""
+    """A file of its own."""
+    colours = f".plot{{{style(0)}}}@media(prefers-color-scheme:dark){{.plot{{{style(1)}}}}}"
+    return drawing(curve).replace("<title", f"<style>{colours}{RULES}</style><title", 1) + "\n"
+
+
+def drawing(curve: Curve) -> str:
+    """An element of a page that has RULES and the colours."""
     points = [point for line in curve.lines.values() for point in line]
     across = _Axis([x for x, _ in points], _LEFT, _WIDTH - _RIGHT, curve.logarithmic)
-    up = _Axis([y for _, y in points], _HEIGHT - _BOTTOM, _TOP, curve.logarithmic)
+    up = _Axis([y for _, y in points], _BASE, _TOP, curve.logarithmic)
+    height = _BASE + 44 + _LEGEND * len(curve.lines)
     parts = [*_grid(across, up, curve), *_lines(across, up, curve)]
+    name = f"plot-{curve.name}"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
-        f' aria-labelledby="title desc"><title id="title">{escape(curve.title)}</title>'
-        f'<desc id="desc">{escape(described(curve))}</desc><style>{_STYLE}</style>\n' + "\n".join(parts) + "\n</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" viewBox="0 0 {_WIDTH} {height}" role="img"'
+        f' aria-labelledby="{name}-t {name}-d"><title id="{name}-t">{escape(curve.title)}</title>'
+        f'<desc id="{name}-d">{escape(described(curve))}</desc>{"".join(parts)}</svg>'
     )
 
 
@@ -64,34 +89,33 @@ def described(curve: Curve) -> str:
     """All figures as a sentence a line."""
     said = []
     for name, line in curve.lines.items():
-        figures = ", ".join(f"{y:g} {curve.unit} at {x:,g}" for x, y in line)
+        figures = ", ".join(f"{y:,g} {curve.unit} at {x:,g}" for x, y in line)
         said.append(f"{name}: {figures}.")
     return f"By {curve.x}. {' '.join(said)}"
 
 
 def _grid(across: _Axis, up: _Axis, curve: Curve) -> list[str]:
-    parts = [f'<text class="title" x="{_LEFT}" y="22">{escape(curve.title)} ({escape(curve.unit)})</text>']
+    parts = [f'<text x="{_LEFT}" y="12">{escape(curve.unit)}</text>']
     for tick in up.ticks:
         y = up.at(tick)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 4}" text-anchor="end">{tick:,g}</text>')
     for tick in across.ticks:
-        parts.append(f'<text x="{across.at(tick)}" y="{_HEIGHT - _BOTTOM + 20}" text-anchor="middle">{tick:,g}</text>')
+        parts.append(f'<text x="{across.at(tick)}" y="{_BASE + 17}" text-anchor="middle">{tick:,g}</text>')
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{_HEIGHT - 12}" text-anchor="middle">{escape(curve.x)}</text>')
+    parts.append(f'<text x="{middle}" y="{_BASE + 34}" text-anchor="middle">{escape(curve.x)}</text>')
     return parts
 
 
 def _lines(across: _Axis, up: _Axis, curve: Curve) -> list[str]:
-    """Each line with its name at its end; names that would lie on each other are moved apart."""
-    parts, ends = [], []
+    """Each line with a dot a figure, and below the axis a piece of it with its name."""
+    parts = []
     for number, (name, line) in enumerate(curve.lines.items()):
-        steps = " L".join(f"{across.at(x)} {up.at(y)}" for x, y in line)
+        way = " L".join(f"{across.at(x)} {up.at(y)}" for x, y in line)
+        dots = " ".join(f"M{across.at(x) - 2} {up.at(y)}h4m-2 -2v4" for x, y in line)
+        y = _BASE + 44 + _LEGEND * number + 8
         dashes = f' stroke-dasharray="{_DASHES[number]}"' if _DASHES[number] else ""
-        parts.append(f'<path class="s{number}" d="M{steps}"{dashes}/>')
-        ends.append((up.at(line[-1][1]), number, name))
-    above = 0.0
-    for y, number, name in sorted(ends):
-        above = max(y + 4, above + 16)
-        parts.append(f'<text class="l{number}" x="{_WIDTH - _RIGHT + 8}" y="{above}">{escape(name)}</text>')
+        parts.append(f'<path class="s{number}" d="M{way}"{dashes}/><path class="s{number}" d="{dots}"/>')
+        parts.append(f'<path class="s{number}" d="M{_LEFT} {y}h40"{dashes}/>')
+        parts.append(f'<text x="{_LEFT + 48}" y="{y + 4}">{escape(name)}</text>')
     return parts

@@ -71,8 +71,8 @@ def many(base: Path, overlays: int, layers: int = 10) -> Path:
     lowers = ":".join(str(n) for n in range(layers - 1))
     for number in range(overlays):
         place = base / str(number)
-        for name in ("upper", "work", "merged"):
-            (place / name).mkdir(parents=True)
+        for part in ("upper", "work", "merged"):
+            (place / part).mkdir(parents=True)
         mount(
             "overlay",
             str(place / "merged"),
