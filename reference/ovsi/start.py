@@ -12,7 +12,7 @@ import marshal
 import sys
 from _imp import _fix_co_filename  # type: ignore[attr-defined]
 from _io import FileIO
-from os import stat
+from os import _exit, stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,9 +34,19 @@ def run() -> None:
     gc.disable()  # short-lived, and many records
     if isinstance(__spec__.loader, SourceFileLoader) and not sys.flags.optimize and sys.pycache_prefix is None:
         sys.meta_path.insert(0, Finder())
-    from .cli import run as run_command
+    from . import signals
 
-    run_command()
+    try:
+        signals.catch()  # as early as can be: most of a short run is imports
+        from .cli import run as run_command
+
+        run_command()
+    except KeyboardInterrupt as interrupt:
+        from .cli import report
+        from .errors import Refusal
+
+        report.refuse(Refusal("interrupted", str(interrupt) or "interrupted"))
+        _exit(1)
 
 
 class Finder:

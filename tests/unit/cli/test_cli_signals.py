@@ -34,6 +34,31 @@ def test_an_interrupted_program_says_so(number: str) -> None:
     assert number in error["message"]
 
 
+WHILE_IMPORTING = """
+import os, signal, sys
+from ovsi import start
+class Struck:
+    def find_spec(self, name, *_):
+        if name == "ovsi.cli.{module}":
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.{signal})
+sys.meta_path.insert(0, Struck())
+start.Finder = Struck  # for the command's own finder would be asked first
+sys.argv[1:] = ["info"]
+start.run()
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("module", ["arguments", "info"])
+def test_a_program_that_is_interrupted_as_it_starts_says_so(number: str, module: str) -> None:
+    program = WHILE_IMPORTING.format(signal=number, module=module)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, env=ENVIRONMENT, check=False)
+    error = refused(run)
+    assert (error["category"], error["code"]) == ("system", "interrupted")
+    assert number in error["message"]
+
+
 TEMPORARY = """
 import os, signal, sys
 from ovsi import cli
