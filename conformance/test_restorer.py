@@ -398,6 +398,45 @@ def test_bad_image(implementation: Implementation, vantage: Vantage, fault: str,
         require([*refused.answer(answer, "OVSI-CLI-004", category), *_same(scene, before)], describe.text(scene.stack))
 
 
+TARGET = (b"--target", RESTORED)
+WRONG: dict[str, tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {  # what comes before and after --pid
+    "no target": ((), ()),
+    "target and all": ((*TARGET, b"--all", b"--root", b"/m"), ()),
+    "all without root": ((b"--all",), ()),
+    "overlay with all": ((b"--overlay", b"o1", b"--all", b"--root", b"/m"), ()),
+    "target twice": ((*TARGET, *TARGET), ()),
+    "an empty value": ((b"--target", b""), ()),
+    "process 0": ((*TARGET, b"--pid", b"0"), ()),
+    "process of a word": ((*TARGET, b"--pid", b"+1"), ()),
+    "map without DIR": (TARGET, (b"--map", b"fs1")),
+    "map to nothing": (TARGET, (b"--map", b"fs1=")),
+    "map of nothing": (TARGET, (b"--map", b"=/store")),
+    "map of a relative SUB": (TARGET, (b"--map", b"fs1:a=/store")),
+    "map of a SUB with ..": (TARGET, (b"--map", b"fs1:/a/../b=/store")),
+    "another word to accept": (TARGET, (b"--accept", b"everything")),
+}
+
+
+@pytest.mark.requirement("OVSI-CLI-006", "OVSI-CLI-009", "OVSI-REST-022")
+@every_vantage
+@pytest.mark.parametrize(("where", "more"), WRONG.values(), ids=WRONG.keys())
+def test_called_wrongly(
+    implementation: Implementation, vantage: Vantage, where: tuple[bytes, ...], more: tuple[bytes, ...]
+) -> None:
+    """What section 8.2 lists as wrong usage ends so, and nothing is done."""
+    with unmounted(implementation, vantage) as scene:
+        image = scene.write(b"image.json", json.dumps(scene.document).encode())
+        pid = () if scene.within or b"--pid" in where else (b"--pid", scene.pid)
+        before = scene.snapshot()
+        answer = scene.call(b"restore", b"--image", image, *where, *pid, *more, b"--result", scene.path(b"result.json"))
+        found = _same(scene, before)
+        if answer.outcome is not Outcome.USAGE:
+            found.append(Finding("OVSI-CLI-006", "the answer", "exit 2", str(answer)))
+        if scene.read(b"result.json") is not None:
+            found.append(Finding("OVSI-CLI-009", "the result file", "not written", "a file"))
+        require(found, describe.text(scene.stack))
+
+
 @pytest.mark.requirement("OVSI-CLI-019", *refused.IDS)
 @every_vantage
 @pytest.mark.parametrize("what", ["map", "overlay", "pid"])
