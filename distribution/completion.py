@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ovsi.cli.commands import COMMANDS, Command, Option
-from ovsi.cli.registries import accepted_words
-from ovsi.dump import RUNGS
 
 _FILES = frozenset({"FILE", "MOUNTPOINT|FILE"})
 _DIRECTORIES = frozenset({"DIR", "PATH", "MOUNTPOINT"})
@@ -52,7 +50,7 @@ def _bash_values(option: Option) -> str:
         return f'compopt -o filenames; mapfile -t COMPREPLY < <(compgen -{kind[0]} -- "$current")'
     if kind == "processes":
         return 'mapfile -t COMPREPLY < <(cd /proc && compgen -G "$current*" | grep -x "[0-9]*")'
-    words = _words(option.metavar)
+    words = _words(option)
     return f'mapfile -t COMPREPLY < <(compgen -W "{" ".join(words)}" -- "$current")' if words else ":"
 
 
@@ -62,7 +60,7 @@ def _bash_options(command: Command) -> Iterator[str]:
     yield f'            mapfile -t COMPREPLY < <(compgen -W "{options} --help" -- "$current") ;;'
     if command.operand:
         yield f'        "{command.name} "*)'
-        yield f"            {_bash_values(Option('', command.operand.name, ''))} ;;"
+        yield f"            {_bash_values(_of_operand(command.operand))} ;;"
 
 
 def zsh() -> str:
@@ -93,17 +91,17 @@ def _zsh_command(command: Command) -> Iterator[str]:
     yield "        _arguments \\"
     for option in command.options:
         star = "*" if option.many else ""
-        value = f":{_colons(option.metavar)}:{_zsh_values(option.metavar)}" if option.metavar else ""
+        value = f":{_colons(option.metavar)}:{_zsh_values(option)}" if option.metavar else ""
         yield f"            '{star}--{option.name}[{_single(_brackets(option.meaning))}]{value}' \\"
     if command.operand:
-        yield f"            '1:{_colons(command.operand.name)}:{_zsh_values(command.operand.name)}' \\"
+        yield f"            '1:{_colons(command.operand.name)}:{_zsh_values(_of_operand(command.operand))}' \\"
     yield "            '--help[say more]' ;;"
 
 
-def _zsh_values(metavar: str) -> str:
+def _zsh_values(option: Option) -> str:
     kinds = {"files": "_files", "directories": "_files -/", "processes": "_pids"}
-    words = _words(metavar)
-    return f"({' '.join(words)})" if words else kinds.get(_kind(metavar), " ")
+    words = _words(option)
+    return f"({' '.join(words)})" if words else kinds.get(_kind(option.metavar), " ")
 
 
 def fish() -> str:
@@ -113,22 +111,22 @@ def fish() -> str:
         lines.append(f"complete -c ovsi -n __fish_use_subcommand -a {command.name} -d '{_quoted(command.summary)}'")
         seen = f"complete -c ovsi -n '__fish_seen_subcommand_from {command.name}'"
         for option in command.options:
-            lines.append(f"{seen} -l {option.name}{_fish_values(option.metavar)} -d '{_quoted(option.meaning)}'")
+            lines.append(f"{seen} -l {option.name}{_fish_values(option)} -d '{_quoted(option.meaning)}'")
         if command.operand:
             lines.append(f"{seen} -F")
     return "\n".join([*lines, ""])
 
 
-def _fish_values(metavar: str) -> str:
-    if not metavar:
+def _fish_values(option: Option) -> str:
+    if not option.metavar:
         return ""
     kinds = {
         "files": " -r -F",
         "directories": " -x -a '(__fish_complete_directories)'",
         "processes": " -x -a '(__fish_complete_pids)'",
     }
-    words = _words(metavar)
-    return f" -x -a '{' '.join(words)}'" if words else kinds.get(_kind(metavar), " -x")
+    words = _words(option)
+    return f" -x -a '{' '.join(words)}'" if words else kinds.get(_kind(option.metavar), " -x")
 
 
 def _kind(metavar: str) -> str:
@@ -139,10 +137,13 @@ def _kind(metavar: str) -> str:
     return "processes" if metavar == "PID" else "words"
 
 
-def _words(metavar: str) -> tuple[str, ...]:
-    if metavar.startswith("RUNG"):
-        return tuple(RUNGS)
-    return accepted_words() if metavar == "WHAT" else ()
+def _words(option: Option) -> tuple[str, ...]:
+    return option.words() if option.words else ()
+
+
+def _of_operand(operand: Option) -> Option:
+    """An operand as an option that takes it."""
+    return Option("", operand.name, operand.meaning)
 
 
 def _single(text: str) -> str:

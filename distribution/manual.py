@@ -51,7 +51,7 @@ def _command(command: Command) -> Iterator[str]:
     for option in command.options:
         yield ".TP"
         yield f"\\fB\\-\\-{_plain(option.name)}\\fR \\fI{_plain(option.metavar)}\\fR".removesuffix(" \\fI\\fR")
-        yield f"{_plain(option.meaning)}."
+        yield f"{_plain(usage.meaning(option))}."
     if command.notes:
         yield from (".PP", _plain(command.notes))
     for example, meaning in command.examples:

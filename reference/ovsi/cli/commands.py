@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class Option(Record):
-    """An option `--name METAVAR`; without a metavar it is a switch. `parse` raises ValueError(what the word is not)."""
+    """An option `--name METAVAR`; without a metavar it is a switch. `parse` raises ValueError(what the word is not).
+
+    `words`: those that it takes, where they are few.
+    """
 
     name: str
     metavar: str
@@ -19,6 +22,7 @@ class Option(Record):
     parse: Callable[[bytes], Any] = bytes
     required: bool = False
     many: bool = False
+    words: Callable[[], tuple[str, ...]] | None = None
 
 
 class Command(Record):
@@ -61,11 +65,21 @@ def path(word: bytes) -> bytes:
     return word
 
 
-def acceptable(word: bytes) -> str:
-    """A registered deviation."""
+def _deviations() -> tuple[str, ...]:
     from .registries import accepted_words
 
-    known = accepted_words()
+    return accepted_words()
+
+
+def _rungs() -> tuple[str, ...]:
+    from ..dump import RUNGS
+
+    return tuple(RUNGS)
+
+
+def acceptable(word: bytes) -> str:
+    """A registered deviation."""
+    known = _deviations()
     if word.decode("ascii", "replace") not in known:
         raise ValueError(f"one of {', '.join(known)}")
     return word.decode()
@@ -73,11 +87,9 @@ def acceptable(word: bytes) -> str:
 
 def rungs(word: bytes) -> tuple[str, ...]:
     """Names of rungs with commas between."""
-    from ..dump import RUNGS
-
-    names = tuple(word.decode("ascii", "replace").split(","))
-    if not set(names) <= set(RUNGS):
-        raise ValueError(f"a list of {', '.join(RUNGS)}")
+    names, known = tuple(word.decode("ascii", "replace").split(",")), _rungs()
+    if not set(names) <= set(known):
+        raise ValueError(f"a list of {', '.join(known)}")
     return names
 
 
@@ -89,7 +101,9 @@ def _id(word: bytes) -> str:
 
 
 _IMAGE = Option("image", "FILE", "the image; `-` is standard input", path, required=True)
-_WITHOUT = Option("without", "RUNG[,RUNG]...", "leave out these ways of finding sources", rungs, many=True)
+_WITHOUT = Option(
+    "without", "RUNG[,RUNG]...", "leave out these ways of finding sources", rungs, many=True, words=_rungs
+)
 _PID = Option("pid", "PID", "a process in that mount namespace (default: this one)", process_id)
 _MOUNT_ID = Option("mount-id", "ID", "the overlay with this mount ID, as mountinfo shows it, or `unique:N`", mount_id)
 
@@ -168,7 +182,7 @@ COMMANDS: dict[str, Command] = {
                 Option("root", "DIR", "below which to mount all", path),
                 Option("pid", "PID", "into the mount namespace of this process (default: this one)", process_id),
                 Option("map", "FS[:/SUB]=DIR", "where that file system, or SUB of it, is now", path, many=True),
-                Option("accept", "WHAT", "a deviation to put up with", acceptable, many=True),
+                Option("accept", "WHAT", "a deviation to put up with", acceptable, many=True, words=_deviations),
                 Option("result", "FILE", "write what was done, as JSON; `-` is standard output", path),
                 Option("mount-devices", "", "mount, where no one sees it, the device of a file system mounted nowhere"),
                 Option("dry-run", "", "print the plan and mount nothing"),

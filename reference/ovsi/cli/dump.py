@@ -53,13 +53,13 @@ def by_operand(arguments: Arguments, mount_point: bytes) -> Selector:
 
 
 def _selector(arguments: Arguments) -> Selector:
-    from ..dump import EVERY_OVERLAY, at_mountpoint
+    from ..dump import EVERY_OVERLAY
 
     if arguments.given("all"):
         return EVERY_OVERLAY
     if arguments.given("mount-id"):
         return by_mount_id(*arguments.one("mount-id"))
-    return at_mountpoint(arguments.one("mountpoint"))
+    return by_operand(arguments, arguments.one("mountpoint"))
 
 
 def shortcomings(image: Image) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ..errors import Refusal
 from ..image.write import encode
 from . import terminal
 from .arguments import UsageError
@@ -23,11 +24,13 @@ def run(arguments: Arguments) -> int:
     if arguments.given("json"):
         terminal.show(_document(image, result if arguments.given("explain") else None))
     else:
-        from .stack import lines
+        from .stack import file_systems, lines
 
         width = terminal.width()
         words = lines(image, width)
-        if result is not None and arguments.given("explain"):
+        if result is None:
+            words += ["", *file_systems(image)]
+        elif arguments.given("explain"):
             from .explain import lines as explained
 
             words += ["", *explained(result, width)]
@@ -57,7 +60,12 @@ def _image(arguments: Arguments) -> tuple[Image, DumpResult | None]:
             if arguments.given(option):
                 raise UsageError(f"--{option} is for a mount; an image file is shown as it is", arguments.command)
         return load_image(operand), None
-    result = take(arguments, by_mount_id(*mount_id) if operand is None else by_operand(arguments, operand))
+    try:
+        result = take(arguments, by_mount_id(*mount_id) if operand is None else by_operand(arguments, operand))
+    except Refusal as refusal:
+        if operand is None or refusal.code != "no-such-mount" or arguments.given("pid") or os.path.lexists(operand):
+            raise
+        raise Refusal("no-such-mount", "there is no mount point of that name, and no image file", operand) from None
     return result.image, result
 
 

@@ -27,11 +27,22 @@ def lines(image: Image, width: int | None) -> list[str]:
     for overlay in image.overlays:
         if result:
             result.append("")
-        result += _head(overlay, names)
+        result += _head(overlay, names, width)
         rows = [_HEADS, *(_row(name, source, names) for name, source in sources(overlay))]
         result += ["", *_fitting(rows, width), ""]
         result += _foot(overlay, width or _FULL)
     return result
+
+
+def file_systems(image: Image) -> list[str]:
+    """What the layers of an image lie on, by the ids that `--map` takes."""
+    used = {source.identity.filesystem for one in image.overlays for _, source in sources(one) if source.identity}
+    rows = [
+        (f"  {each.id}", clean(each.type), each.device, each.uuid or "no UUID")
+        for each in image.filesystems
+        if each.id in used
+    ]
+    return ["file systems of the layers, as --map names them:", *table(rows, None)] if rows else []
 
 
 def _fitting(rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
@@ -85,7 +96,7 @@ class Names:
         return "?"
 
 
-def _head(overlay: Overlay, names: Names) -> list[str]:
+def _head(overlay: Overlay, names: Names, width: int | None) -> list[str]:
     at = [names.mounts[mount] for mount in overlay.mounts]
     title = f"overlay {overlay.id}"
     if at:
@@ -97,10 +108,9 @@ def _head(overlay: Overlay, names: Names) -> list[str]:
         option.name if option.value is None else f"{option.name}={text(option.value)}"
         for option in (*overlay.options, *overlay.security_options)
     ]
-    return [
-        f"{title}, device {names.filesystems[overlay.filesystem].device}",
-        f"options: {','.join(map(clean, (*overlay.superblock_flags, *options)))}",
-    ]
+    shown = "options: " + ",".join(map(clean, (*overlay.superblock_flags, *options)))
+    folded = fold(shown.replace(",", ", "), width) if width and columns(shown) > width else [shown]
+    return [f"{title}, device {names.filesystems[overlay.filesystem].device}", *folded]
 
 
 def _row(name: str, source: Source, names: Names) -> tuple[str, ...]:

@@ -72,10 +72,10 @@ def columns(cell: str) -> int:
 
 
 def fold(words: str, width: int) -> list[str]:
-    """Words in lines of that width, all but the first begin with a space."""
+    """Words in lines of that width, all but the first begin with two spaces."""
     result = [""]
     for word in words.split(" "):
         if result[-1] and columns(result[-1]) + 1 + columns(word) > width:
-            result.append(" ")
+            result.append("  ")
         result[-1] += f" {word}" if result[-1].strip() else word
     return result

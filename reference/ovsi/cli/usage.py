@@ -8,8 +8,8 @@ TITLE = "which directories an overlayfs mount is made of, and the same mount aga
 EXITS = ((0, "done"), (1, "refused or failed"), (2, "wrong usage"), (3, "written, but sources fall short"))
 """Exit codes and what they mean."""
 
-_WIDTH = 78
-_INDENT = 27
+_WIDTH = 79
+_INDENT = 24
 
 
 def of_program() -> str:
@@ -23,8 +23,8 @@ def of_program() -> str:
             "",
             *rows,
             "",
-            "`ovsi COMMAND --help` says more, with examples; `ovsi --version` which version this is.",
-            f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXITS)}.",
+            *_wrapped("`ovsi COMMAND --help` says more, with examples; `ovsi --version` which version it is.", _WIDTH),
+            *_wrapped(f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXITS)}.", _WIDTH),
             "",
         ]
     )
@@ -37,7 +37,7 @@ def of_command(command: Command) -> str:
         lines.append("")
     if command.operand:
         lines.append(_row(f"  {command.operand.name}", command.operand.meaning))
-    lines += [_row(f"  {_word(option)}", option.meaning) for option in command.options]
+    lines += [_row(f"  {_word(option)}", meaning(option)) for option in command.options]
     if command.notes:
         lines += ["", *_wrapped(command.notes, _WIDTH)]
     if command.examples:
@@ -59,6 +59,11 @@ def synopsis(command: Command) -> list[str]:
     if command.operand:
         words.append(f"[{command.operand.name}]")
     return words
+
+
+def meaning(option: Option) -> str:
+    """What it does, and the words that it takes."""
+    return f"{option.meaning}: {', '.join(option.words())}" if option.words else option.meaning
 
 
 def _usage(command: Command) -> list[str]:

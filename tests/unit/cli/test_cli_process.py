@@ -36,6 +36,26 @@ def test_help_goes_to_standard_output(words: tuple[str, ...]) -> None:
     run = ovsi(*words)
     assert (run.returncode, run.stderr) == (0, b"")
     assert b"usage: ovsi" in run.stdout
+    assert max(map(len, run.stdout.decode().splitlines())) < 80
+
+
+def test_help_names_the_words_that_an_option_takes() -> None:
+    assert b"changed-identity" in ovsi("restore", "--help").stdout
+    assert b"file-identifier, opening" in ovsi("show", "--help").stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts in a namespace of its own, which takes root here")
+def test_a_mount_point_may_be_given_from_where_one_stands() -> None:
+    """Without --pid: with it a path is below that process's root."""
+    script = (
+        "mount -t tmpfs none /mnt && cd /mnt && mkdir a b m && mount -t overlay overlay -o lowerdir=a:b m && "
+        '"$@" dump --mountpoint m --output here && grep /mnt/m here && ! "$@" dump --pid $$ --mountpoint m --output -'
+    )
+    words = ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable, "-m", "ovsi"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "reference")}
+    run = subprocess.run(words, capture_output=True, env=environment, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    assert b"no-such-mount" in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from ovsi.cli import stack, table
 from ovsi.errors import text
 from ovsi.image import read
 
-from .harness import VECTORS, ovsi
+from .harness import VECTORS, ovsi, refused
 
 
 def shown(name: str, width: int | None = None) -> str:
@@ -87,3 +89,25 @@ def test_show_reads_an_image_file_and_prints_it_back() -> None:
     run = ovsi("show", "--json", "-", input=path.read_bytes())
     assert read.decode(run.stdout) == read.decode(path.read_bytes())
     assert ovsi("show", VECTORS / "valid" / "minimal.json").returncode == 0, "shown, though nothing is proved"
+
+
+def test_an_image_file_is_shown_with_the_names_that_map_takes() -> None:
+    """Of its layers' file systems; the overlay's own is none of them."""
+    run = ovsi("show", VECTORS / "valid" / "writable.json")
+    lines = run.stdout.decode().splitlines()
+    assert lines[-2:] == [
+        "file systems of the layers, as --map names them:",
+        "  disk  ext4  8:2  08876a9e-6e36-4c51-a92a-8408fa714c56",
+    ]
+
+
+def test_options_are_folded_where_a_terminal_is_narrow() -> None:
+    lines = shown("every-property", 80).splitlines()
+    assert max(map(len, lines[1:4])) <= 80
+    assert shown("every-property").splitlines()[1].replace(",", ", ") == " ".join(" ".join(lines[1:3]).split())
+
+
+def test_what_is_neither_a_mount_point_nor_a_file(tmp_path: Path) -> None:
+    error = refused(ovsi("show", tmp_path / "nothing.json"))
+    assert (error["code"], error["subject"]) == ("no-such-mount", str(tmp_path / "nothing.json"))
+    assert "no image file" in error["message"]
