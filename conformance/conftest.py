@@ -1,6 +1,7 @@
 """Where pytest finds the suite's options, claims, verdicts and summary; all of it is in `harness.plugin`."""
 
 from .harness.plugin import (
+    course,
     implementation,
     observed,
     peer,
@@ -11,6 +12,7 @@ from .harness.plugin import (
     pytest_report_header,
     pytest_runtest_makereport,
     pytest_runtest_setup,
+    pytest_runtest_teardown,
     pytest_sessionfinish,
     pytest_terminal_summary,
     pytest_unconfigure,
@@ -18,6 +20,7 @@ from .harness.plugin import (
 )
 
 __all__ = [
+    "course",
     "implementation",
     "observed",
     "peer",
@@ -28,6 +31,7 @@ __all__ = [
     "pytest_report_header",
     "pytest_runtest_makereport",
     "pytest_runtest_setup",
+    "pytest_runtest_teardown",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
     "pytest_unconfigure",

@@ -1,58 +1,78 @@
 """An implementation's own images, restored: what the classes Round trip and Interchange have in common."""
 
 import os
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from . import errands
-from .imagecheck import Json, entry, raw, read, sources
-from .implementation import Outcome
-from .judge import sound
-from .observation import Statement
+from . import errands, observation
+from .cases import Case
+from .imagecheck import Json, entry, raw, sources
+from .implementation import Implementation, Outcome
+from .judge import restored, sound
+from .observation import Dumped, Statement
+from .restoration import Restoration, attempt
 from .scene import RESTORED, Scene
 from .truth import Truth
 from .verdict import Failed, Finding, require
 
 EITHER = (Outcome.DONE, Outcome.INCOMPLETE)
+ACCEPT = (b"--accept", b"unproved")
 
 
-def dump(scene: Scene, name: bytes, requirement: str, outcomes: tuple[Outcome, ...] = EITHER) -> Json:
-    """An image of the stack; every image is judged for soundness."""
-    return _dump(scene, name, requirement, outcomes, (), scene.truth)
+@dataclass(frozen=True)
+class Trip:
+    """There and back. `named`: every candidate of the image led to the source itself, while the overlay was mounted.
 
-
-def dump_of_restored(
-    scene: Scene, name: bytes, requirement: str, outcomes: tuple[Outcome, ...] = EITHER, *, right: bool = True
-) -> Json:
-    """An image of what was restored of it, sound by the suite's record where that is `right` of it still.
-
-    It is not of an overlay below that was made anew, and has another device.
+    `again`: a dump of what was restored, None where restoring it was refused; `anew`: the truth of what was restored,
+    None where the suite's record is not of it: of an overlay below that was made anew, and has another device.
     """
-    truth = None
+
+    named: bool
+    seen: Restoration
+    again: Dumped | None
+    anew: Truth | None
+
+
+def usual(case: Case) -> tuple[bytes, ...]:
+    """What is said with a restore of an implementation's own image: where it can prove every source, nothing."""
+    return () if case.stack.provable[case.vantage] is None else ACCEPT
+
+
+def there_and_back(scene: Scene, first: Dumped, words: Sequence[bytes], by: Implementation | None = None) -> Trip:
+    """Unmount the stack, have it restored from its first image (`by` another implementation), and dumped there."""
+    named = names_the_sources(scene, first.image)
+    scene.unmount()
+    scene.implementation = by or scene.implementation
+    seen = attempt(scene, first.image, *words)
+    if seen.answer.outcome is Outcome.REFUSED:
+        return Trip(named, seen, None, None)
+    return Trip(named, seen, observation.dump(scene, b"again", b"--mountpoint", RESTORED), _truth_of_restored(scene))
+
+
+def _truth_of_restored(scene: Scene) -> Truth | None:
     mount = scene.restored()
     below = {inner.device for inner in scene.truth.inner}
-    anew = any(source.device in below and not source.reached for source in scene.truth.everything)
-    if right and mount and not anew:
-        truth = replace(scene.truth, mounts=tuple(scene.table()), target=mount)
-    return _dump(scene, name, requirement, outcomes, (b"--mountpoint", RESTORED), truth)
+    if mount is None or any(source.device in below and not source.reached for source in scene.truth.everything):
+        return None
+    return replace(scene.truth, mounts=tuple(scene.table()), target=mount)
 
 
-def _dump(
-    scene: Scene,
-    name: bytes,
+def image_of(
+    dumped: Dumped,
+    what: str,
     requirement: str,
-    outcomes: tuple[Outcome, ...],
-    selector: tuple[bytes, ...],
+    case: Case,
     truth: Truth | None,
+    outcomes: tuple[Outcome, ...] = EITHER,
 ) -> Json:
-    what = f"the {name.decode()} dump by {scene.implementation.name}"
-    answer = scene.dump(scene.path(name), *selector)
-    image, faults = read(scene.read(name) or b"")
-    if answer.outcome not in outcomes:
-        raise Failed([Finding(requirement, what, outcomes[0].value, str(answer))])
+    """The image of a dump, which `what` names; every image is judged for soundness, where the truth is known."""
+    image, faults = dumped.read
+    if dumped.answer.outcome not in outcomes:
+        raise Failed([Finding(requirement, what, outcomes[0].value, str(dumped.answer))])
     if image is None or faults:
         raise Failed([Finding(requirement, what, "a valid image", faults[0])])
     if truth:
-        require(sound.judge(Statement(scene.stack, scene.vantage, truth, image)))
+        require(sound.judge(Statement(case.stack, case.vantage, truth, image)))
     return image
 
 
@@ -90,3 +110,14 @@ def as_many_layers(first: Json, second: Json) -> list[Finding]:
     if old == new:
         return []
     return [Finding("OVSI-EQV-004", "layers", f"{len(old)}, as in the first dump", str(len(new)))]
+
+
+def require_alike(case: Case, image: Json, trip: Trip, what: str, built: str) -> None:
+    """What an image proves is mounted again, and has as many layers; what it has candidates for, or is refused."""
+    if trip.seen.answer.outcome is Outcome.REFUSED and not leaves_nothing_open(image):
+        return
+    if trip.named:
+        require(restored.judge(trip.seen), built)
+    assert trip.again
+    second = image_of(trip.again, what, "OVSI-EQV-004", case, trip.anew if trip.named else None)
+    require(as_many_layers(image, second), built)

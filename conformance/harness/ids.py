@@ -9,7 +9,10 @@ def stable(nodeid: str) -> str:
     return path.rpartition("/")[2] + colons + rest
 
 
+_ONE_COURSE = re.compile(r"test_(?:dumper|interchange|round_trip)\.py::[^[]+\[(.+?)(?:-dumped|-restored)?\]$")
+
+
 def group(nodeid: str) -> str:
-    """Tests of one group share a dump: those of the Dumper class with the same stack and vantage."""
-    found = re.search(r"test_dumper\.py::[^[]+\[(.+)\]$", nodeid)
+    """Tests of one group share a course: those of one stack from one vantage that look at an implementation's dumps."""
+    found = _ONE_COURSE.search(nodeid)
     return found[1] if found else nodeid

@@ -99,6 +99,10 @@ class Implementation:
         self.timeouts += ran.code is None
         return classify(ran, arguments[0])
 
+    def is_also(self, other: "Implementation") -> bool:
+        """Whether the other one is the same command."""
+        return self.words == other.words
+
     def info(self) -> dict[str, Any]:
         """Its claims; raises Errored where `info` does not keep its contract."""
         answer = self.call(b"info")

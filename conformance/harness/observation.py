@@ -24,12 +24,13 @@ class Dumped:
     processes: int
 
     @cached_property
-    def _read(self) -> tuple[Json | None, list[str]]:
+    def read(self) -> tuple[Json | None, list[str]]:
+        """The document that was written, if it is one, and its faults."""
         return imagecheck.read(self.written or b"")
 
     @property
     def faults(self) -> list[str]:
-        return self._read[1]
+        return self.read[1]
 
     @property
     def image(self) -> Json:
@@ -37,7 +38,7 @@ class Dumped:
         if self.answer.outcome not in (Outcome.DONE, Outcome.INCOMPLETE):
             requirement = "OVSI-DUMP-012" if self.answer.outcome is Outcome.REFUSED else "OVSI-CLI-004"
             raise Errored(f"no image: {self.answer}", [Finding(requirement, "dump", "an image", str(self.answer))])
-        document, faults = self._read
+        document, faults = self.read
         if document is None or any(fault.startswith("OVSI-IMG-016") for fault in faults):
             raise Errored(f"no image: {faults[0]}", [Finding("OVSI-DUMP-001", "dump", "a valid image", faults[0])])
         return document
@@ -114,17 +115,22 @@ class Observation(Stated):
 def observe(implementation: Implementation, stack: Stack, vantage: Vantage) -> Observation:
     """Build, look, dump twice, look again."""
     with Scene(implementation, stack, vantage) as scene:
-        before = scene.snapshot()
-        first, second = dump(scene, b"first"), dump(scene, b"second")
-        return Observation(stack, vantage, scene.truth, first, second, before, scene.snapshot())
+        return of_scene(scene)
 
 
-def dump(scene: Scene, name: bytes) -> Dumped:
-    """One dump to the file `name`, and what it left."""
+def of_scene(scene: Scene) -> Observation:
+    """Look, dump twice, look again."""
+    before = scene.snapshot()
+    first, second = dump(scene, b"first"), dump(scene, b"second")
+    return Observation(scene.stack, scene.vantage, scene.truth, first, second, before, scene.snapshot())
+
+
+def dump(scene: Scene, name: bytes, *selector: bytes) -> Dumped:
+    """One dump to the file `name`, of the stack's mount or by another selector, and what it left."""
     sandbox = scene.sandbox
     processes = sandbox.do(files.count_processes)
     known = {*scene.names(), name}
-    answer = scene.dump(scene.path(name))
+    answer = scene.dump(scene.path(name), *selector)
     beside = tuple(sorted(set(scene.names()) - known))
     left = sandbox.do(files.count_processes) - processes if sandbox.surroundings.pid_namespace else 0
     return Dumped(answer, scene.read(name), beside, left)

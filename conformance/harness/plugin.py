@@ -1,16 +1,17 @@
 """The suite as pytest sees it: options, claims, verdicts, the order of tests, the summary."""
 
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
 
 from ..reporting import summary
 from ..reporting.summary import ALWAYS
-from . import around, keep, known, observation, publish, report, withdrawn
+from . import around, keep, known, publish, report, withdrawn
 from .asked import Asked, add_options, asked
 from .cases import Case
+from .course import Courses
 from .edition import SHOWN
 from .ids import group, stable
 from .implementation import Implementation
@@ -106,7 +107,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests of one stack from one vantage go to one worker: it is built and dumped once."""
+    """Tests that share a course go to one worker: their stack is built and dumped once."""
     from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
     class ByCase(LoadScopeScheduling):  # type: ignore[misc]
@@ -166,6 +167,13 @@ def _claim(item: pytest.Item) -> tuple[str, str, str]:
         asked = item.config.stash[_ASKED].selection.vantages
         vantage = next((one for one in claimed if not asked or one in asked), vantage)
     return kind, profile, vantage
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A course ends with the last test of its group: nothing of it is there while others run."""
+    courses = getattr(item, "funcargs", {}).get("course")
+    if courses and (nextitem is None or group(nextitem.nodeid) != group(item.nodeid)):
+        courses.close()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -279,31 +287,15 @@ def peer(request: pytest.FixtureRequest) -> Implementation:
     return request.config.stash[_PEER]
 
 
-class _Observed:
-    """Dumps of stacks, each made once in a worker; where sandboxes are kept, once a test."""
-
-    def __init__(self, implementation: Implementation) -> None:
-        self._implementation = implementation
-        self._made: dict[Case, Observation | Exception] = {}
-
-    def __call__(self, case: Case) -> Observation:
-        if case not in self._made or keep.KEEPER.wanted:
-            self._made.clear()
-            try:
-                self._made[case] = observation.observe(self._implementation, case.stack, case.vantage)
-            except (Verdict, SandboxError) as error:
-                self._made[case] = error
-        result = self._made[case]
-        if isinstance(result, Exception):
-            raise result
-        return result
-
-    def made(self, case: Case) -> Observation | None:
-        """What was made of that case, if it is still there."""
-        result = self._made.get(case)
-        return result if isinstance(result, Observation) else None
+@pytest.fixture(scope="session")
+def course(implementation: Implementation) -> Iterator[Courses]:
+    """What is done with a stack, step by step, once for all tests of it that follow each other."""
+    courses = Courses(implementation)
+    yield courses
+    courses.close()
 
 
 @pytest.fixture(scope="session")
-def observed(implementation: Implementation) -> _Observed:
-    return _Observed(implementation)
+def observed(course: Courses) -> Callable[[Case], Observation]:
+    """The first step of a stack's course: it is dumped twice."""
+    return lambda case: course(case).observed()

@@ -86,8 +86,8 @@ def _staged() -> list[Stack]:
 
 
 def _looked_at(item: pytest.Item) -> tuple[Stack | None, Truth | None, Observation | None]:
-    case, observe = _case(item), getattr(item, "funcargs", {}).get("observed")
-    seen = observe.made(case) if case and observe else None
+    case, courses = _case(item), getattr(item, "funcargs", {}).get("course")
+    seen = courses.made(case) if case and courses else None
     if seen:
         return seen.stack, seen.truth, seen
     if KEEPER.scenes:

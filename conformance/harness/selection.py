@@ -26,7 +26,7 @@ SMOKE = (
 
 @dataclass(frozen=True)
 class Shard:
-    """The `number`th (from 1) of `of` parts. Tests that share a dump share a part, whatever other tests there are."""
+    """The `number`th (from 1) of `of` parts. Tests that share a course share a part, whatever other tests there are."""
 
     number: int
     of: int

@@ -67,8 +67,9 @@ def with_unique_id(mount: Mount) -> Mount:
 def mount_of(descriptor: int) -> Mount:
     """The line of the mount through which a file was opened."""
     with open(f"/proc/self/fdinfo/{descriptor}") as file:
-        number = next(int(line.split()[1]) for line in file if line.startswith("mnt_id:"))
-    return next(mount for mount in mounts.table() if mount.id == number)
+        number = next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+    with open("/proc/self/mountinfo", "rb") as file:
+        return mounts.parse(next(line for line in file if line.startswith(number.encode() + b" ")))[0]
 
 
 def _tell(
