@@ -19,12 +19,14 @@ from ..verdict import Finding
 
 IDS = (
     *(f"OVSI-REST-{n:03}" for n in (1, 6, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 23, 27, 28)),
-    *("OVSI-CLI-004", "OVSI-CLI-020"),
+    *("OVSI-CLI-004", "OVSI-CLI-016", "OVSI-CLI-020"),
 )
 RESIDUE = frozenset(f"{kind}.overlay.{name}" for kind in ("trusted", "user") for name in ("uuid", "origin"))
 
 
 def judge(seen: Restoration) -> Iterator[Finding]:
+    if seen.answer.ran.lingering:
+        yield Finding("OVSI-CLI-016", "processes", "none left", "a process is still running")
     if seen.answer.outcome is not Outcome.DONE:
         deep = len(seen.truth.sources) > 100
         requirement = (
@@ -97,8 +99,8 @@ def _mounted(seen: Restoration, mount: Mount) -> Iterator[Finding]:
 def nothing_else(seen: Restoration) -> Iterator[Finding]:
     """No mount but the one asked for, in the sandbox and in the caller's namespace."""
     old, new = set(seen.before.mounts.split(b"\n")), set(seen.after.mounts.split(b"\n"))
-    asked = b" %d " % seen.mount.id if seen.mount else b"\0"
-    for line in [*(old - new), *(line for line in new - old if asked not in b" " + line[:12])]:
+    asked = b"%d" % seen.mount.id if seen.mount else b""
+    for line in [*(old - new), *(line for line in new - old if line.partition(b" ")[0] != asked)]:
         yield Finding(
             "OVSI-REST-021", "mount table", "no change but the mount asked for", line.decode(errors="replace")
         )
