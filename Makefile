@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 # The system's own interpreter first: an ordinary user can reach it, and it starts faster than a shim.
 PYTHON ?= $(shell for p in /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
-	"$$p" -c 'import sys, venv, ensurepip; venv.main, ensurepip.version; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+	"$$p" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 IMPL ?= $(CURDIR)/$(BIN)/ovsi

@@ -90,12 +90,6 @@ def _nursery() -> socket.socket:
     return ours
 
 
-_WANTED = (
-    "an ordinary user needs user namespaces: see the sysctls user.max_user_namespaces and "
-    "kernel.apparmor_restrict_unprivileged_userns"
-)
-
-
 @cache
 def why_no_sandbox(surroundings: Surroundings) -> str | None:
     """Why such a sandbox can't be had here; None where it can."""
@@ -105,8 +99,7 @@ def why_no_sandbox(surroundings: Surroundings) -> str | None:
         with Sandbox(surroundings):
             return None
     except SandboxError as error:
-        hint = "" if real_root() else f"; {_WANTED}"
-        return f"no sandbox: {error}{hint}"
+        return f"no sandbox: {error}"
 
 
 @cache

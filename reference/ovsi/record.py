@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     _Made = TypeVar("_Made", bound="Record")
 
-    def _tuplegetter(_index: int, _doc: str | None) -> Any: ...
+    def field(_index: int, _doc: str | None) -> Any: ...
 
     class _Tuple:  # whose methods nobody calls, so that fields may have their names
         def __new__(cls, _values: object) -> Self: ...
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         """
 
 else:
-    from _collections import _tuplegetter  # what named tuples are made with
+    from _collections import _tuplegetter as field  # what named tuples are made with
 
     _Tuple = tuple
     unchecked = tuple.__new__
@@ -52,7 +52,7 @@ class Record(_Tuple):
         own = tuple([name for name in cls.__annotations__ if name[0] != "_"])
         defaults = {name: cls.__dict__[name] for name in own if name in cls.__dict__}
         for index, name in enumerate(own, len(cls._fields)):
-            setattr(cls, name, _tuplegetter(index, None))
+            setattr(cls, name, field(index, None))
         cls._fields = cls._fields + own
         cls._names = frozenset(cls._fields)
         cls._defaults = cls._defaults | defaults

@@ -19,11 +19,11 @@ _JUDGE = "judge"
 
 
 def lines(result: DumpResult, width: int | None) -> list[str]:
-    """For people. Neighbours of which the same was said are drawn together; what holds for all is said at the top."""
+    """For people. Neighbours of which the same was said are drawn together."""
     space = width or _FULL
     shown = ["ways of finding sources", *_paragraphs(result.abilities, space)]
     overlay = ""
-    for (overlay_id, said), names in _grouped(result.explanations, result.abilities).items():
+    for (overlay_id, said), names in _grouped(result.explanations).items():
         if overlay_id != overlay:
             overlay = overlay_id
             shown += ["", f"overlay {overlay}"]
@@ -47,11 +47,10 @@ def as_data(result: DumpResult) -> dict[str, object]:
     }
 
 
-def _grouped(explanations: tuple[Explanation, ...], known: Said) -> dict[tuple[str, Said], list[str]]:
+def _grouped(explanations: tuple[Explanation, ...]) -> dict[tuple[str, Said], list[str]]:
     groups: dict[tuple[str, Said], list[str]] = {}
     for one in explanations:
-        own = (finding for finding in one.findings if finding not in known)
-        groups.setdefault((one.overlay, (*own, (_JUDGE, one.verdict))), []).append(one.source)
+        groups.setdefault((one.overlay, (*one.findings, (_JUDGE, one.verdict))), []).append(one.source)
     return groups
 
 

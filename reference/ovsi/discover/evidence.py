@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..record import Record, unchecked
+from ..record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,13 +50,6 @@ class Directory(Record):
     handle_made: bool = False
     handle_none: bool = False
     uuid: bytes | None = None
-
-    def with_handle(self, handle: FileHandle) -> Directory:
-        """The same directory, with the handle that the kernel gave for it."""
-        return unchecked(Directory, (*tuple(self)[:_BEFORE_HANDLE], handle, False, False, self.uuid))
-
-
-_BEFORE_HANDLE = Directory._fields.index("handle")
 
 
 class Spot(Record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from ..identity import TABLE, stability_of
+from ..identity import TABLE
 from ..linux.handles import FileHandle
 from ..record import unchecked
 
@@ -17,6 +17,7 @@ WITHOUT_GENERATION = frozenset(
 )
 """Types whose objects have no generation worth the name: the kernel holds 0 for all of them."""
 
+_LASTING = frozenset([kind for kind, row in TABLE.items() if row.stability != "none"])
 _INO32_GEN = struct.Struct("=II")
 _TMPFS = struct.Struct("=III")
 _XFS64 = struct.Struct("=QI")
@@ -32,10 +33,11 @@ WITH_HANDLES = _MADE_INO32_GEN | {"tmpfs", "xfs", "btrfs"}
 
 def shortcoming(directory: Directory) -> str | None:
     """Why a directory can't be told from all others for good, None where it can."""
-    if directory.fs_type == "btrfs" and directory.subvolume is None:
+    fs_type = directory.fs_type
+    if fs_type == "btrfs" and directory.subvolume is None:
         return "its btrfs subvolume is not known, and snapshots share inode numbers"
-    if stability_of(directory.fs_type) == "none":
-        return f"inode numbers of {directory.fs_type} name nothing for good"
+    if fs_type not in _LASTING:
+        return f"inode numbers of {fs_type} name nothing for good"
     return None
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..record import unchecked
-from .evidence import INTROSPECTION, IdMaps, Slot, Verdict
-from .filesystems import shortcoming
-from .introspection import directory_of
+from .evidence import INTROSPECTION, Directory, IdMaps, Slot, Verdict
+from .filesystems import WITHOUT_GENERATION, shortcoming
+from .introspection import device_name
 from .options import split_layers, without_backslashes
 
 TYPE_CHECKING = False
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..introspect.facts import DirectoryFacts, IdMap, LayerFacts, OverlayFacts
-    from .evidence import Directory
     from .options import ShownOptions
 
 
@@ -23,6 +22,7 @@ class HeldSources:
     def __init__(self) -> None:
         self._verdicts: dict[tuple[object, ...], Verdict] = {}
         self._directories: dict[int, Directory] = {}
+        self._filesystems: dict[tuple[bytes, tuple[int, int]], tuple[str, str, bool]] = {}
         self.on_overlays: dict[str, DirectoryFacts] = {}  # one for each overlay that bears a source
 
     def directories(self) -> Iterable[Directory]:
@@ -32,17 +32,15 @@ class HeldSources:
     def verdicts(self, facts: OverlayFacts, shown: ShownOptions) -> list[Verdict]:
         """A verdict a source: layers top to bottom, the work directory last. Overlays that share one share it here."""
         found = []
-        counts = {"upper": 0, "lower": 0, "data": 0}
-        known = self._verdicts
+        role, index, known = "", 0, self._verdicts
         for layer, name in zip(facts.layers, _names(facts, shown), strict=True):
-            role, directory = layer.role, layer.directory
-            index = counts[role]
-            counts[role] = index + 1
-            key = (id(directory), index, name, id(layer.uid_map), id(layer.gid_map), role)
+            index = index + 1 if layer.role == role else 0  # those of a role stand together
+            role, directory, uid_map, gid_map, _flags, _declared = tuple(layer)
+            key = (id(directory), index, name, id(uid_map), id(gid_map), role)
             verdict = known.get(key)
             if verdict is None:
+                maps = None if uid_map is None else _maps(uid_map, gid_map)
                 slot = unchecked(Slot, (role, index, name))
-                maps = _maps(layer.uid_map, layer.gid_map)
                 verdict = known[key] = held(slot, self._directory(directory), maps)
             found.append(verdict)
         if facts.work is not None:
@@ -54,17 +52,41 @@ class HeldSources:
     def _directory(self, facts: DirectoryFacts) -> Directory:
         directory = self._directories.get(id(facts))
         if directory is None:
-            directory = self._directories[id(facts)] = directory_of(facts)
-            if directory.fs_type == "overlay":
-                self.on_overlays.setdefault(directory.device, facts)
+            kind, numbers, uuid, inode, generation, subvolume, path, deleted, *_ = tuple(facts)
+            device, fs_type, generations = self._filesystems.get((kind, numbers)) or self._filesystem(kind, numbers)
+            which = (device, fs_type, inode, generation if generations else None, subvolume, path, deleted)
+            directory = self._directories[id(facts)] = unchecked(Directory, (*which, None, False, False, uuid))
+            if fs_type == "overlay":
+                self.on_overlays.setdefault(device, facts)
         return directory
+
+    def _filesystem(self, kind: bytes, numbers: tuple[int, int]) -> tuple[str, str, bool]:
+        """Of a type and a device number: the number's name, the type's, whether its inodes have generations."""
+        fs_type = kind.decode("utf-8", "replace")
+        found = self._filesystems[kind, numbers] = device_name(numbers), fs_type, fs_type not in WITHOUT_GENERATION
+        return found
 
 
 def held(slot: Slot, directory: Directory, idmap: IdMaps | None) -> Verdict:
     """What introspection says of a source: proved, unless its file system keeps no identities."""
     lacking = shortcoming(directory)
-    judged = ("consistent" if lacking else "proved", lacking or "", INTROSPECTION)
-    return unchecked(Verdict, (slot, *judged, directory, None, idmap, True))
+    assurance = "consistent" if lacking else "proved"
+    return unchecked(Verdict, (slot, assurance, lacking or "", INTROSPECTION, directory, None, idmap, True))
+
+
+def all_named(facts: OverlayFacts, shown: ShownOptions) -> bool:
+    """Whether mountinfo shows a name for each source."""
+    single = shown.upper is not None and shown.work is not None
+    return _lowers_named(facts, shown) and (single or facts.work is None)
+
+
+def _lowers_named(facts: OverlayFacts, shown: ShownOptions) -> bool:
+    """Whether as many lowers and data-only layers are shown as there are; roles stand together."""
+    layers, lowers, data = facts.layers, len(shown.lowers), len(shown.data)
+    end = int(layers[0].role == "upper") + lowers
+    if len(layers) != end + data:
+        return False
+    return (not lowers or layers[end - 1].role == "lower") and (not data or layers[end].role == "data")
 
 
 def _names(facts: OverlayFacts, shown: ShownOptions) -> list[bytes | None]:
@@ -75,10 +97,8 @@ def _names(facts: OverlayFacts, shown: ShownOptions) -> list[bytes | None]:
     if first:
         upper = layers[0]
         names.append(_single(shown.upper, shown.upper_as_shown, upper.declared, upper.directory.path))
-    below = [*shown.lowers, *shown.data]
-    lowers = sum(layer.role == "lower" for layer in layers)
-    if len(shown.lowers) == lowers and len(below) == len(layers) - first:
-        return [*names, *below]
+    if _lowers_named(facts, shown):
+        return [*names, *shown.lowers, *shown.data]
     kept = [name for some in split_layers(facts.lowerdir or b"") for name in some]
     return names + [_kept(layer, kept, index) for index, layer in enumerate(layers[first:])]
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 from ..introspect.errors import Inconsistent, IntrospectionUnavailable, KernelReadError
 from ..linux.namespaces import open_namespace
 from ..linux.syscall import closing
-from ..record import unchecked
-from .evidence import Directory
-from .filesystems import WITHOUT_GENERATION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,6 +83,16 @@ class Kernel:
         """What was read of the overlay with this device number."""
         return self._facts.get(device)
 
+    def with_names(self, facts: OverlayFacts) -> OverlayFacts:
+        """The same overlay with the names that the kernel keeps of its sources; as it is where they can't be read."""
+        assert self._reader is not None
+        try:
+            (named,) = self._reader.overlays([facts.superblock])
+        except _FAILURES:
+            return facts
+        made_of, again = ([one.directory for one in found.layers] for found in (facts, named))
+        return named if made_of == again and facts.device == named.device else facts
+
     def held_options(self, facts: OverlayFacts) -> dict[bytes, bytes | None]:
         """Overlay's options as the superblock holds them; one and the same for overlays that have them equal."""
         held = self._options.get(facts.options)
@@ -139,7 +146,7 @@ class Kernel:
                 self._read(dict(every[first : first + _AT_ONCE]))
             return
         try:
-            found = self._reader.overlays(list(superblocks.values()))
+            found = self._reader.overlays(list(superblocks.values()), names=False)  # they are shown, mostly
         except _FAILURES as failure:
             if len(superblocks) == 1:
                 self.failures[next(iter(superblocks))] = str(failure)
@@ -158,14 +165,6 @@ def device_name(number: tuple[int, int]) -> str:
     """A device number as `major:minor`."""
     major, minor = number
     return f"{major}:{minor}"
-
-
-def directory_of(facts: DirectoryFacts) -> Directory:
-    """A directory as the kernel holds it."""
-    fs_type = facts.filesystem.decode("utf-8", "replace")
-    generation = None if fs_type in WITHOUT_GENERATION else facts.generation
-    where = (device_name(facts.device), fs_type, facts.inode, generation, facts.subvolume, facts.path, facts.deleted)
-    return unchecked(Directory, (*where, None, False, False, facts.uuid))
 
 
 def held_options(options: tuple[tuple[str, str], ...]) -> dict[bytes, bytes | None]:

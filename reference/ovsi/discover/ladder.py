@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..record import Record, unchecked
 from .evidence import INTROSPECTION, RUNGS, Findings, Slot
-from .held import HeldSources
+from .held import HeldSources, all_named
 from .introspection import Kernel
 from .options import ShownOptions, parse_shown
 
@@ -95,6 +95,8 @@ class Ladder:
         findings = Findings()
         facts = self.kernel.facts(device)
         if facts is not None:
+            if not all_named(facts, shown):
+                facts = self.kernel.with_names(facts)
             verdicts = self.held_sources.verdicts(facts, shown)
             held = self.kernel.held_options(facts)
         else:

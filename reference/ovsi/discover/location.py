@@ -18,19 +18,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..linux.handles import FileHandle
     from ..linux.mountinfo import Mount
     from .search import Search
     from .vantage import MountNamespace, Vantage
 
 
 class Located(Record):
-    """A state of DESIGN 5, the place where there is one, the reason where there is none, the directory as now known."""
+    """A state of DESIGN 5, the place where there is one, the reason where there is none, the directory as now known.
+
+    `handle` is the kernel's, of a directory that was known without one.
+    """
 
     state: str
     directory: Directory
     spot: Spot | None = None
     reason: str | None = None
     said: str = ""
+    handle: FileHandle | None = None
 
 
 class View(Record):
@@ -71,13 +76,13 @@ class Locator:
         self.vantage = vantage
         self._views: dict[tuple[int, str], list[View]] = {}
         self._found: dict[tuple[object, ...], Located] = {}
-        self._at_once: dict[int, tuple[Directory, Located]] = {}  # the directory is kept, so that its id stays its own
+        self._at_once: dict[int, Located] = {}  # which keeps the directory, so that its id stays its own
         self._search: Search | None = None
 
     def locate(self, directory: Directory) -> Located:
         """Where the directory is now."""
         if at_once := self._at_once.get(id(directory)):
-            return at_once[1]
+            return at_once
         key = (directory.device, directory.inode, directory.generation, directory.subvolume, directory.path)
         found = self._found.get(key)
         if found is None:
@@ -95,7 +100,11 @@ class Locator:
             path = one.path
             if path is None or path == b"/" or one.deleted or one.fs_type not in WITH_HANDLES:
                 continue
-            siblings.setdefault((one.device, path[: path.rfind(b"/")]), []).append(one)
+            key = one.device, path[: path.rfind(b"/")]
+            if (some := siblings.get(key)) is None:
+                siblings[key] = [one]
+            else:
+                some.append(one)
         handles, here = HandleReader(), self.vantage.here
         for (device, parent), some in siblings.items():
             views = self.views(here, device)
@@ -103,7 +112,8 @@ class Locator:
             if view is None or not view.open_to_lookups:
                 continue
             before = views[: views.index(view)]  # of which one may be a mount of a sibling itself
-            some = [one for one in some if not any(other.path_of(one.path or b"") for other in before)]
+            if before:
+                some = [one for one in some if not any(other.path_of(one.path or b"") for other in before)]
             try:
                 fd = here.open(view.path_of(parent or b"/") or b"/")
             except OSError:
@@ -115,20 +125,16 @@ class Locator:
 
     def _take(self, view: View, skip: int, siblings: list[Directory], parent: int, handles: HandleReader) -> None:
         """Those of the siblings that their parent's descriptor leads to, below this very mount."""
-        mount, strip = view.mount, len(view.root)
+        mount, strip, said, at_once = view.mount, len(view.root), view.said, self._at_once
+        mount_of_entry, expected = handles.mount_of_entry, mount.mount_id
         for one in siblings:
             path = one.path
             assert path is not None
-            try:
-                kind, data, mount_id = handles.of_entry(parent, path[skip:])
-            except OSError:
-                continue
             made = make_handle(one.fs_type, one.inode, one.generation, one.subvolume)
-            if made is None or data != made.data or kind != made.type or mount_id != mount.mount_id:
+            if made is None or mount_of_entry(parent, path[skip:], made) != expected:
                 continue
             spot = unchecked(Spot, (path[strip:], mount, None, None))
-            located = unchecked(Located, ("located", one.with_handle(made), spot, None, view.said))
-            self._at_once[id(one)] = one, located
+            at_once[id(one)] = unchecked(Located, ("located", one, spot, None, said, made))
 
     def guess(self, directory: Directory) -> Spot | None:
         """Where the directory would be by its path, not opened: a server may never answer."""

@@ -30,7 +30,7 @@ class WholeKernel(Kernel):
         if self._reader is not None:
             addresses = self._every_superblock()
             try:
-                every = self._reader.overlays(addresses)
+                every = self._reader.overlays(addresses, names=False)
             except _CHANGING:  # one in motion must not hide the others
                 every = [facts for address in addresses for facts in self._one(address)]
             self._facts = {device_name(facts.device): facts for facts in every}
@@ -54,7 +54,7 @@ class WholeKernel(Kernel):
     def _one(self, address: int) -> list[OverlayFacts]:
         assert self._reader is not None
         try:
-            return self._reader.overlays([address])
+            return self._reader.overlays([address], names=False)
         except _CHANGING:
             return []
 

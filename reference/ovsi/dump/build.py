@@ -14,14 +14,11 @@ if TYPE_CHECKING:
 
     from ..discover.evidence import Directory, IdMaps, Spot, Verdict
     from ..discover.ladder import Account
-    from ..discover.location import Located, Locator
+    from ..discover.location import Locator
     from ..discover.options import Basis
     from ..introspect.facts import IdMap, OverlayFacts, UserNamespaceFacts
+    from ..linux.handles import FileHandle
     from .tables import Tables
-
-    _Place = model.Place | None
-    # Of a source: identity, path, state, method, location, candidate, reason
-    Found = tuple[model.Identity | None, bytes | None, str, str | None, _Place, _Place, str | None]
 
 _ID_MAP_UNKNOWN = "an ID mapping shows through introspection only"
 _NOT_SHOWN = "the kernel shows no name for it"
@@ -98,23 +95,27 @@ class Builder:
 
     def _source(self, verdict: Verdict) -> model.Source:
         """The entry of a source, made."""
-        slot, directory = verdict.slot, verdict.directory
-        if directory is None:
-            found = self._falling_short(verdict, verdict.candidate, None)
-        elif verdict.assurance == "proved":
-            found = self._proved(verdict, self.locator.locate(directory))
+        slot, assurance, why, method, directory, spot, idmap, idmap_known = tuple(verdict)
+        role, _index, declared = slot
+        path = place = candidate = identity = None
+        if directory is not None and assurance == "proved":
+            state, directory, spot, why, _said, confirmed = tuple(self.locator.locate(directory))
+            identity = self._identity(directory, spot, confirmed)
+            path = None if directory.deleted else directory.path
+            place = None if spot is None else self._place(spot, identity.filesystem)
         else:
-            found = self._falling_short(verdict, self.locator.guess(directory), directory)
-        identity, path, state, method, place, candidate, reason = found
-        missing = () if slot.declared is not None and verdict.idmap_known else _missing_of_source(verdict)
-        idmap = None if verdict.idmap is None or slot.role == "work" else _layer_idmap(verdict.idmap)
-        values = (slot.declared, identity, path, state, verdict.assurance, method, place, candidate, idmap, reason)
-        source: model.Source
-        if slot.role == "work":
-            source = unchecked(model.Source, (*values, (), missing))
-        else:
-            source = unchecked(model.Layer, (*values, (), missing, slot.role))
-        if source.state not in _REACHED:
+            state, filesystem = "unknown", None
+            if directory is not None:
+                spot = self.locator.guess(directory)
+                filesystem = self.tables.filesystem(directory, spot) if spot or method else None
+                identity = None if method is None else self._identity(directory, spot, None)
+            candidate = None if spot is None else self._place(spot, filesystem)
+        missing = () if declared is not None and idmap_known else _missing_of_source(verdict)
+        maps = None if idmap is None or role == "work" else _layer_idmap(idmap)
+        values = (declared, identity, path, state, assurance, method, place, candidate, maps, why, (), missing)
+        kind, own = (model.Source, values) if role == "work" else (model.Layer, (*values, role))
+        source: model.Source = unchecked(kind, own)
+        if state not in _REACHED:
             self.complete = False
         self._sources[id(verdict)] = source
         return source
@@ -131,37 +132,28 @@ class Builder:
             said += (("location", self.locator.locate(verdict.directory).said),)
         return Explanation(overlay, verdict.slot.name, said, verdict.explained())
 
-    def _proved(self, verdict: Verdict, located: Located) -> Found:
-        directory, spot = located.directory, located.spot
-        identity = self._identity(directory, spot)
-        path = None if directory.deleted else directory.path
-        place = None if spot is None else self._place(spot, directory)
-        return identity, path, located.state, verdict.method, place, None, located.reason
-
-    def _falling_short(self, verdict: Verdict, spot: Spot | None, directory: Directory | None) -> Found:
-        named = directory is not None and verdict.method is not None
-        identity = self._identity(directory, spot) if directory is not None and named else None
-        candidate = None if spot is None else self._place(spot, directory)
-        return identity, None, "unknown", verdict.method, None, candidate, verdict.why
-
-    def _identity(self, directory: Directory, spot: Spot | None) -> model.Identity:
-        handle = directory.handle
+    def _identity(self, directory: Directory, spot: Spot | None, confirmed: FileHandle | None) -> model.Identity:
+        """What tells a directory from others; `confirmed`: the kernel's handle of one that is known without."""
+        handle = confirmed or directory.handle
         made = None
         if handle is not None:
-            made_by = "producer" if directory.handle_made else "kernel"
-            made = unchecked(model.Handle, (handle.type, handle.data, made_by))
-        which = (self.tables.filesystem(directory, spot), directory.inode, directory.generation, directory.subvolume)
-        return unchecked(model.Identity, (*which, made, _missing_of_identity(directory)))
+            made_by = "kernel" if confirmed or not directory.handle_made else "producer"
+            made = unchecked(model.Handle, (*handle, made_by))
+        generation, subvolume = directory.generation, directory.subvolume
+        usual = made is not None and generation is not None and directory.fs_type != "btrfs"
+        missing = () if usual else _missing_of_identity(directory, made is not None)
+        filesystem = self.tables.filesystem(directory, spot)
+        return unchecked(model.Identity, (filesystem, directory.inode, generation, subvolume, made, missing))
 
-    def _place(self, spot: Spot, directory: Directory | None) -> model.Place:
-        if spot.process is not None:
-            pid, start, through = spot.process
-            return model.Place(process=model.Process(pid=pid, start_time=start, through=through), path=spot.path)
-        assert spot.mount is not None
+    def _place(self, spot: Spot, filesystem: str | None) -> model.Place:
+        """A place in the terms of the image; `filesystem`: the id of the one that is there, where it is known."""
+        path, mount, namespace, process = tuple(spot)
+        if process is not None:
+            pid, start, through = process
+            return model.Place(process=model.Process(pid=pid, start_time=start, through=through), path=path)
         tables = self.tables
-        filesystem = tables.filesystem(directory, spot) if directory else tables.of_mount(spot.mount)
-        mount = self.tables.mount(spot.mount, filesystem, spot.namespace)
-        return unchecked(model.Place, (mount, None, spot.path))
+        name = tables.mount(mount, filesystem or tables.of_mount(mount), namespace)
+        return unchecked(model.Place, (name, None, path))
 
 
 def _missing_of_source(verdict: Verdict) -> tuple[tuple[str, str], ...]:
@@ -171,15 +163,13 @@ def _missing_of_source(verdict: Verdict) -> tuple[tuple[str, str], ...]:
     return declared + idmap
 
 
-def _missing_of_identity(directory: Directory) -> tuple[tuple[str, str], ...]:
-    if directory.handle is not None and directory.generation is not None and directory.fs_type != "btrfs":
-        return ()
+def _missing_of_identity(directory: Directory, has_handle: bool) -> tuple[tuple[str, str], ...]:
     missing = []
     if directory.generation is None and directory.fs_type not in WITHOUT_GENERATION:
         missing.append(("generation", "the file system does not let it be read"))
     if directory.subvolume is None and directory.fs_type == "btrfs":
         missing.append(("subvolume", "the file system does not let it be read"))
-    if directory.handle is None and not directory.handle_none:
+    if not has_handle and not directory.handle_none:
         missing.append(("handle", "the directory could not be opened to ask for it"))
     return tuple(missing)
 

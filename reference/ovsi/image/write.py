@@ -103,35 +103,26 @@ def _inline(kind: type[model.Entry]) -> Encoder:
 
 
 def _usual_source(source: model.Source) -> str | None:
-    if source.candidate or source.idmap or source.reason or source.requires or source.missing:
+    values: Any = source  # a tuple, as are its parts
+    declared, identity, path, state, assurance, method, place, candidate, idmap, reason, requires, missing = values[:12]
+    if candidate or idmap or reason or requires or missing or identity is None or place is None:
         return None
-    identity = source.identity and _usual_identity(source.identity)
-    place = source.location and _usual_place(source.location)
-    declared, path, method = source.declared, source.path, source.method
-    if not identity or not place or declared is None or path is None or method is None:
+    filesystem, inode, generation, subvolume, handle, unknown = identity
+    if unknown or generation is None or subvolume is not None or handle is None:
+        return None
+    mount, _process, below = place
+    kind, data, made_by = handle
+    if declared is None or path is None or method is None or mount is None or made_by is None:
         return None
     role = f'"role": {_word(source.role)}, ' if isinstance(source, model.Layer) else ""
-    judged = f'"state": {_word(source.state)}, "assurance": {_word(source.assurance)}, "method": {_word(method)}'
+    inside = bytes_(path)
     return (
-        f'{{{role}"declared": {bytes_(declared)}, "identity": {identity}, "path": {bytes_(path)}, {judged}, '
-        f'"location": {place}}}'
+        f'{{{role}"declared": {bytes_(declared)}, "identity": {{"filesystem": {_word(filesystem)}, '
+        f'"inode": "{inode}", "generation": {generation}, '
+        f'"handle": {{"type": {kind}, "bytes": "{data.hex()}", "madeBy": {_word(made_by)}}}}}, "path": {inside}, '
+        f'"state": {_word(state)}, "assurance": {_word(assurance)}, "method": {_word(method)}, '
+        f'"location": {{"mount": {_word(mount)}, "path": {inside if below == path else bytes_(below)}}}}}'
     )
-
-
-def _usual_identity(identity: model.Identity) -> str | None:
-    handle, generation = identity.handle, identity.generation
-    if identity.missing or generation is None or identity.subvolume is not None or not (handle and handle.made_by):
-        return None
-    return (
-        f'{{"filesystem": {_word(identity.filesystem)}, "inode": "{identity.inode}", "generation": {generation}, '
-        f'"handle": {{"type": {handle.type}, "bytes": "{handle.bytes.hex()}", "madeBy": {_word(handle.made_by)}}}}}'
-    )
-
-
-def _usual_place(place: model.Place) -> str | None:
-    if place.mount is None:
-        return None
-    return f'{{"mount": {_word(place.mount)}, "path": {bytes_(place.path)}}}'
 
 
 def _repeated(one: Encoder) -> Encoder:

@@ -84,6 +84,32 @@ class Btf:
         for info in self._records_with(offset, (STRUCT, UNION)):
             yield self._struct(info)
 
+    def likely_struct(self, name: bytes) -> Struct | None:
+        """What looks like the structure of this name in every respect, without the proof that a record begins there.
+
+        That proof is a walk over all records before it. Here three or more members that have names and lie in order,
+        inside the structure, have to do.
+        """
+        offset = self._string_offset(name)
+        for index in () if offset is None else self._indices_of(offset):
+            info = index + 1
+            if info < len(self._words) and self._looks_like_struct(info):
+                return self._struct(info)
+        return None
+
+    def _looks_like_struct(self, info: int) -> bool:
+        words = self._words
+        count, end = words[info] & _COUNT, 8 * words[info + 1]
+        if words[info] >> 24 != STRUCT or count < 3 or info + 2 + 3 * count > len(words):  # nor any bit field
+            return False
+        places = [words[at] for at in range(info + 4, info + 2 + 3 * count, 3)]
+        if places != sorted(set(places)) or places[0] or places[-1] >= end:
+            return False
+        try:
+            return all(self.name(words[at]) for at in range(info + 2, info + 2 + 3 * count, 3))
+        except BtfError:
+            return False
+
     def enumerators(self, name: bytes) -> dict[bytes, int]:
         """Names and values (as unsigned 32 bits) of the enum in which `name` is; empty where there is none."""
         offset = self._string_offset(name)

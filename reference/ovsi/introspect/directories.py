@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..record import unchecked
-from . import layout as shapes
+from . import shapes
 from .errors import Inconsistent
 from .facts import DirectoryFacts
 
@@ -135,26 +135,34 @@ class Directories:
             common[address] = kind, device(superblock.device), superblock.uuid, superblock.flags
         on_btrfs = [address for address in common if self.filesystem(address) == _BTRFS]
         subvolumes = self._subvolumes({rows[dentry].inode for dentry in wanted if rows[dentry].superblock in on_btrfs})
-        where = self._layout[shapes.Dentry].columns("inode", "superblock")
+        where = self._layout[shapes.Dentry].columns("parent", "inode", "superblock", "hashed")
         what = self._layout[shapes.Inode].columns("superblock", "ino", "generation", "links", "flags")
         found = {}
+        paths, names = self._paths, self._names
         for dentry in wanted:
-            number, address = where(rows[dentry])
+            parent, number, address, hashed = where(rows[dentry])
             above, ino, generation, links, flags = what(inodes[number])
             if above != address:
                 raise Inconsistent("a directory and its inode are of different file systems")
-            path, unhashed = self.path(dentry)
-            filesystem, number_of_device, uuid, flags_of_superblock = common[address]
-            which = (filesystem, number_of_device, uuid, ino, generation, subvolumes.get(number))
+            beside = paths.get(parent)  # most lie side by side
+            if beside is None or beside[0] is None or parent == dentry:
+                path, unhashed = self.path(dentry)
+            else:
+                path, unhashed = beside[0] + b"/" + names[dentry], beside[1] or not hashed
+            kind, numbers, uuid, of_superblock = common[address]
             deleted = unhashed or not links or flags & _S_DEAD != 0
-            found[dentry] = unchecked(DirectoryFacts, (*which, path, deleted, flags_of_superblock, address, dentry))
+            volume = subvolumes.get(number)
+            values = (kind, numbers, uuid, ino, generation, volume, path, deleted, of_superblock, address, dentry)
+            found[dentry] = unchecked(DirectoryFacts, values)
         return found
 
     def _subvolumes(self, inodes: set[int]) -> dict[int, int]:
         if not inodes:
             return {}
-        of_inode = self._layout.of_module(shapes.BtrfsInode, _BTRFS)
-        of_root = self._layout.of_module(shapes.BtrfsRoot, _BTRFS)
+        from .shapes_of_btrfs import BtrfsInode, BtrfsRoot
+
+        of_inode = self._layout.of_module(BtrfsInode, _BTRFS)
+        of_root = self._layout.of_module(BtrfsRoot, _BTRFS)
         outer = {inode: inode - of_inode.row.inode for inode in inodes}
         btrfs_inodes = self._snapshot.rows(of_inode, outer.values())
         roots = self._snapshot.rows(of_root, [btrfs_inodes[address].root for address in outer.values()])

@@ -33,10 +33,6 @@ class CredentialFacts(Record):
 
     uid: int
     gid: int
-    suid: int
-    sgid: int
-    euid: int
-    egid: int
     fsuid: int
     fsgid: int
     cap_effective: int

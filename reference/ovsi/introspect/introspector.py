@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from . import layout as shapes
+from . import shapes
 from .directories import Directories, device
 from .errors import Inconsistent, IntrospectionUnavailable, KernelReadError
 from .layout import Layout
@@ -71,9 +71,9 @@ class Introspector:
         """The overlay on which an open descriptor's object is. Raises Inconsistent where that is none."""
         return consistently(self._memory, lambda snapshot: self._facts(snapshot, [self._superblock(snapshot, fd)])[0])
 
-    def overlays(self, superblocks: Sequence[int]) -> list[OverlayFacts]:
-        """The overlays of these superblocks, in their order."""
-        return consistently(self._memory, lambda snapshot: self._facts(snapshot, superblocks))
+    def overlays(self, superblocks: Sequence[int], *, names: bool = True) -> list[OverlayFacts]:
+        """The overlays of these superblocks, in their order; `names`: with those that were given to mount(2)."""
+        return consistently(self._memory, lambda snapshot: self._facts(snapshot, superblocks, names))
 
     def same_type(self, superblock: int) -> list[int]:
         """All superblocks of the system of the type that this one is of: given an overlay, all overlays."""
@@ -89,8 +89,8 @@ class Introspector:
         file = file_of(self._memory, self._layout, snapshot, fd)
         return snapshot.row(self._layout[shapes.Inode], file.inode).superblock
 
-    def _facts(self, snapshot: Snapshot, superblocks: Sequence[int]) -> list[OverlayFacts]:
-        return overlay_facts(self._layout, snapshot, superblocks, self._unmapped)
+    def _facts(self, snapshot: Snapshot, superblocks: Sequence[int], names: bool = True) -> list[OverlayFacts]:
+        return overlay_facts(self._layout, snapshot, superblocks, self._unmapped, names)
 
     def _calibrate(self, snapshot: Snapshot) -> None:
         """Reads an object of which the truth is known otherwise: the BTF file itself."""

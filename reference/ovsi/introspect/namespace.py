@@ -6,7 +6,7 @@ import os
 
 from ..linux.namespaces import CLONE_NEWNS, namespace_type
 from ..record import unchecked
-from . import layout as shapes
+from . import shapes_of_mounts
 from .directories import Directories, device
 from .errors import Inconsistent, IntrospectionUnavailable
 from .facts import MountFacts
@@ -32,8 +32,8 @@ def mounts_of(memory: Memory, layout: Layout, snapshot: Snapshot, fd: int) -> li
         kind = 0
     if kind != CLONE_NEWNS:
         raise Inconsistent(f"descriptor {fd} is not of a mount namespace")
-    view = layout[shapes.MountNamespace]
-    inode = snapshot.row(layout[shapes.InodeOfNamespace], file_of(memory, layout, snapshot, fd).inode)
+    view = layout[shapes_of_mounts.MountNamespace]
+    inode = snapshot.row(layout[shapes_of_mounts.InodeOfNamespace], file_of(memory, layout, snapshot, fd).inode)
     address = inode.private - view.row.ns
     namespace = snapshot.row(view, address)
     if namespace.inum != os.fstat(fd).st_ino:
@@ -44,7 +44,7 @@ def mounts_of(memory: Memory, layout: Layout, snapshot: Snapshot, fd: int) -> li
         found = _in_list(layout, snapshot, namespace.list, address + namespace.list_head)
     else:
         raise IntrospectionUnavailable("layout", "struct mnt_namespace has neither a tree nor a list of mounts")
-    rows = snapshot.rows(layout[shapes.Mount], found)
+    rows = snapshot.rows(layout[shapes_of_mounts.Mount], found)
     real = [mount for mount in found if rows[mount].superblock]  # a list may hold cursors, which mount nothing
     if not real or any(rows[mount].namespace != address for mount in real):
         raise Inconsistent("the mounts of a namespace changed while they were read")
@@ -52,7 +52,7 @@ def mounts_of(memory: Memory, layout: Layout, snapshot: Snapshot, fd: int) -> li
 
 
 def _in_tree(layout: Layout, snapshot: Snapshot, root: int) -> list[int]:
-    view = layout[shapes.MountInTree]
+    view = layout[shapes_of_mounts.MountInTree]
     found: dict[int, None] = {}
     level = [root - view.row.node] if root else []
     while level:
@@ -66,7 +66,7 @@ def _in_tree(layout: Layout, snapshot: Snapshot, root: int) -> list[int]:
 
 
 def _in_list(layout: Layout, snapshot: Snapshot, entry: int, head: int) -> list[int]:
-    view = layout[shapes.MountInList]
+    view = layout[shapes_of_mounts.MountInList]
     found: dict[int, None] = {}
     while entry != head:
         mount = entry - view.row.entry
@@ -77,7 +77,9 @@ def _in_list(layout: Layout, snapshot: Snapshot, entry: int, head: int) -> list[
     return list(found)
 
 
-def _describe(layout: Layout, snapshot: Snapshot, mounts: list[int], rows: dict[int, shapes.Mount]) -> list[MountFacts]:
+def _describe(
+    layout: Layout, snapshot: Snapshot, mounts: list[int], rows: dict[int, shapes_of_mounts.Mount]
+) -> list[MountFacts]:
     directories = Directories(layout, snapshot)
     directories.load([dentry for mount in mounts for dentry in (rows[mount].root, rows[mount].mountpoint)])
     directories.load_superblocks({rows[mount].superblock for mount in mounts})

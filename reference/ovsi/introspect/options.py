@@ -7,7 +7,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from . import layout as shapes
+    from . import shapes
     from .layout import Layout
 
 _FLAGS = ("default_permissions", "userxattr", "volatile", "index", "nfs_export", "metacopy")

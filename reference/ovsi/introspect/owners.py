@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..linux.namespaces import IdRange
-from . import layout as shapes
+from . import shapes
 from .errors import Inconsistent
 from .facts import CredentialFacts, IdMap, UserNamespaceFacts
 
@@ -74,10 +74,6 @@ class Owners:
             self._credentials[address] = CredentialFacts(
                 uid=row.uid,
                 gid=row.gid,
-                suid=row.suid,
-                sgid=row.sgid,
-                euid=row.euid,
-                egid=row.egid,
                 fsuid=row.fsuid,
                 fsgid=row.fsgid,
                 cap_effective=row.cap_effective,
@@ -100,10 +96,12 @@ class Owners:
     def _map_addresses(self, address: int, is_namespace: bool) -> tuple[int, int]:
         layout = self._layout
         if not is_namespace:
-            if layout.has(shapes.IdmapWithMaps):
-                row = layout[shapes.IdmapWithMaps].row
+            from .shapes_of_idmaps import IdmapWithMaps, IdmapWithOwner
+
+            if layout.has(IdmapWithMaps):
+                row = layout[IdmapWithMaps].row
                 return address + row.uid_map, address + row.gid_map
-            address = self._snapshot.row(layout[shapes.IdmapWithOwner], address).owner
+            address = self._snapshot.row(layout[IdmapWithOwner], address).owner
         namespace = layout[shapes.UserNamespace].row
         return address + namespace.uid_map, address + namespace.gid_map
 
@@ -116,7 +114,9 @@ class Owners:
         if row.count * extent.size <= len(row.extents):
             start = address + layout[shapes.IdMapPlaces].row.extents
         else:
-            start = snapshot.row(layout[shapes.LargeIdMap], address).forward
+            from .shapes_of_idmaps import LargeIdMap
+
+            start = snapshot.row(layout[LargeIdMap], address).forward
         found = snapshot.array(extent, start, row.count)
         return tuple(IdRange(one.first, one.lower_first, one.count) for one in found)
 

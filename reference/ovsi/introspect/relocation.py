@@ -15,7 +15,7 @@ import struct
 
 from ..linux import bpf
 from ..linux.syscall import closing
-from .shape import LIST, STRUCTURE, WORD
+from .shape import LIST, POINTER, STRUCTURE, WORD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _answer = struct.Struct("=3I")  # whether it exists, its offset, its size (of a 
 _question = struct.Struct("=" + "BBhi" * 7)
 _CONSTANT, _TO_MAP = bpf.registers(2, 0), bpf.registers(6, 2)
 _SKIP = 4  # instructions after the jump
+_ASKED_SIZE = {WORD: (_SHIFT, 32), POINTER: (None, 8)}  # by what a member is; a pointer's is known
 
 
 class Place:
@@ -124,7 +125,7 @@ class _Program:
             struct.pack("=3I", 0, _FUNC_PROTO << 24, WORD),
             struct.pack("=3I", 5, _FUNC << 24, _MAIN - 1),
         ]
-        self._asked: list[tuple[str, int]] = []
+        self._asked: list[tuple[str, int | None]] = []
         self._code: list[bytes] = []
         self._relocations: list[bytes] = []
         self._at = 8 * 2  # after the instruction that loads the array's address
@@ -135,8 +136,8 @@ class _Program:
         type_id = self._structure(name, tree, name, "0", numbers)
         self._ask(name, type_id, "0", (_TYPE_EXISTS, None, _TYPE_SIZE), 8)
         for path, access, kind in numbers:
-            size = (_SHIFT, 32) if kind == WORD else (_SIZE, 8)
-            self._ask(path, type_id, access, (_EXISTS, _OFFSET, size[0]), size[1])
+            how, size = _ASKED_SIZE.get(kind, (_SIZE, 8))
+            self._ask(path, type_id, access, (_EXISTS, _OFFSET, how), size)
 
     def _structure(self, name: str, tree: Tree, path: str, access: str, found: list[tuple[str, str, int]]) -> int:
         """The number of a type that has the members of a tree, all of them at its begin, for their places are asked."""
@@ -173,7 +174,7 @@ class _Program:
             self._end += len(text) + 1
         return offset
 
-    def _ask(self, name: str, type_id: int, access: str, kinds: tuple[int, int | None, int], size: int) -> None:
+    def _ask(self, name: str, type_id: int, access: str, kinds: tuple[int, int | None, int | None], size: int) -> None:
         slot = _answer.size * len(self._asked)
         self._asked.append((name, kinds[2]))
         self._code.append(

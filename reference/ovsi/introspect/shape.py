@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from _operator import itemgetter
 
+from ..record import field
 from .errors import IntrospectionUnavailable
 
 TYPE_CHECKING = False
@@ -90,6 +91,8 @@ class Shape(_Tuple):
     structure = b""
     part_of = ""
     """A member of another structure that is such a one, as `structure.member`: see `relocation`."""
+    apart = False
+    """The kernel's loader is not asked for it; see where it is set."""
     members: dict[str, Member] = {}
 
     def settled(self) -> object:
@@ -98,7 +101,16 @@ class Shape(_Tuple):
 
     def __init_subclass__(cls, *, resolved: bool = False) -> None:
         if not resolved:
-            cls.members = cls.members | {name: value for name, value in vars(cls).items() if isinstance(value, Member)}
+            cls.members = cls.members | {name: value for name, value in cls.__dict__.items() if type(value) is Member}
+            _declared.setdefault(cls.__module__, []).append(cls)
+
+
+_declared: dict[str, list[type[Shape]]] = {}  # by their modules
+
+
+def beside(shape: type[Shape]) -> list[type[Shape]]:
+    """The shapes of the module in which this one is declared."""
+    return _declared[shape.__module__]
 
 
 class View(_OfRows[Row]):
@@ -132,7 +144,7 @@ class View(_OfRows[Row]):
                 raise IntrospectionUnavailable("layout", f"{name} of struct {self.name} overlaps another member")
             layout.append(f"{where - at}x{code}")
             at = where + size
-            attributes[name] = property(itemgetter(index))
+            attributes[name] = field(index, None)
         self.length = at - self.start
         """Bytes to read, from `start` on."""
         if self.length > SPAN_LIMIT:
@@ -195,7 +207,7 @@ def _place(found: Found, member: Member) -> Where | None:
 
 
 def _format(place: Where, member: Member, name: str) -> tuple[int, str]:
-    size = place.size
+    size = 8 if member.local == POINTER else place.size
     if size is None or (member.kind == _NUMBER and size not in _INTEGERS):
         raise _Misfit(name)
     return size, _INTEGERS[size] if member.kind == _NUMBER else f"{size}s"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..record import unchecked
-from . import layout as shapes
+from . import shapes
 from .directories import Directories, device
 from .errors import Inconsistent
 from .facts import DATA, LOWER, UPPER, LayerFacts, OverlayFacts
@@ -38,9 +38,11 @@ def file_of(memory: Memory, layout: Layout, snapshot: Snapshot, fd: int) -> shap
 
 def superblocks_of_type(layout: Layout, snapshot: Snapshot, superblock: int) -> list[int]:
     """All superblocks of the type that one is of, the oldest first (struct file_system_type.fs_supers)."""
-    view = layout[shapes.SuperblockInList]
+    from .shapes_of_lists import FilesystemTypeList, SuperblockInList
+
+    view = layout[SuperblockInList]
     kind = snapshot.row(view, superblock).type
-    node = snapshot.row(layout[shapes.FilesystemTypeList], kind).first
+    node = snapshot.row(layout[FilesystemTypeList], kind).first
     found: dict[int, None] = {}
     while node:
         address = node - view.row.entry
@@ -53,13 +55,14 @@ def superblocks_of_type(layout: Layout, snapshot: Snapshot, superblock: int) -> 
 
 
 def overlay_facts(
-    layout: Layout, snapshot: Snapshot, superblocks: Sequence[int], unmapped: int | None = None
+    layout: Layout, snapshot: Snapshot, superblocks: Sequence[int], unmapped: int | None = None, names: bool = True
 ) -> list[OverlayFacts]:
     """What overlay superblocks are made of, all of them read side by side; `unmapped` as for `Owners`.
 
+    Without `names`, the names that were given to mount(2) are not read, and None.
     Raises Inconsistent where one is not an overlay, or its structures make no sense.
     """
-    return _Overlays(layout, snapshot, superblocks, unmapped).facts()
+    return _Overlays(layout, snapshot, superblocks, unmapped).facts(names)
 
 
 class _Overlays:
@@ -81,7 +84,7 @@ class _Overlays:
         known = snapshot.rows(layout.overlay_view, infos)
         self._overlays = [known[info] for info in infos]
 
-    def facts(self) -> list[OverlayFacts]:
+    def facts(self, names: bool) -> list[OverlayFacts]:
         arrays = self._layers()
         mounts = self._snapshot.rows(
             self._layout[shapes.VfsMount], [layer.mount for layers in arrays for layer in layers if layer.mount]
@@ -89,7 +92,7 @@ class _Overlays:
         dentries = [mounts[layer.mount].root for layers in arrays for layer in layers if layer.mount]
         dentries += [overlay.work for overlay in self._overlays if overlay.work]
         directories = self._directories.describe(dentries)
-        strings, arrays_of_names = self._declared()
+        strings, arrays_of_names = self._declared() if names else ({}, {})
         self._owners.load(overlay.creator for overlay in self._overlays)
         return [
             self._one(*those, mounts, directories, strings, arrays_of_names)
@@ -148,7 +151,7 @@ class _Overlays:
     ) -> OverlayFacts:
         superblock = self._directories.superblock(address)
         names: list[bytes | None]
-        if overlay.lowerdirs:
+        if overlay.lowerdirs in arrays_of_names:
             names = list(map(strings.get, arrays_of_names[overlay.lowerdirs]))
         else:
             names = [None] * len(layers)

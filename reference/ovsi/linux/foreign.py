@@ -63,6 +63,7 @@ __all__ = [
     "create_string_buffer",
     "get_errno",
     "libc",
+    "shared_buffer",
     "sizeof",
 ]
 
@@ -74,6 +75,12 @@ def create_string_buffer(init: bytes | int, size: int = 0) -> Array[c_char]:
     buffer = (c_char * (size or len(init) + 1))()
     buffer.value = init
     return buffer
+
+
+def shared_buffer(size: int) -> tuple[bytearray, Array[c_char]]:
+    """So many zero bytes as Python has them and as a call takes them."""
+    data = bytearray(size)
+    return data, (c_char * size).from_buffer(data)
 
 
 class _Function(CFuncPtr):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import sys
 
 from ..record import Record
 from . import foreign
@@ -17,12 +18,12 @@ AT_HANDLE_MNT_ID_UNIQUE = 0x001
 AT_HANDLE_CONNECTABLE = 0x002
 
 _HEADER = struct.Struct("=Ii")
-_MOUNT_ID = struct.Struct("=i4x")
 _USUAL_SIZE = 128  # MAX_HANDLE_SZ
 
 _name_to_handle_at = libc_function(
     "name_to_handle_at", foreign.c_int, foreign.c_char_p, foreign.c_void_p, foreign.c_void_p, foreign.c_int
 )
+_ask_of_entry = foreign.libc["name_to_handle_at"]  # of which a failure says enough; the arguments are what they seem
 _open_by_handle_at = libc_function("open_by_handle_at", foreign.c_int, foreign.c_void_p, foreign.c_int)
 
 
@@ -75,32 +76,34 @@ class HandleReader:
     """Handles of many objects in a row: as type and bytes, through buffers made once. Not for threads."""
 
     def __init__(self) -> None:
-        self._buffer = foreign.create_string_buffer(_HEADER.size + _USUAL_SIZE)
-        self._mount_id = foreign.create_string_buffer(8)
+        self._bytes, self._buffer = foreign.shared_buffer(_HEADER.size + _USUAL_SIZE)
+        self._mount_id, self._mount_id_buffer = foreign.shared_buffer(8)
+        _HEADER.pack_into(self._bytes, 0, _USUAL_SIZE, 0)
 
     def of_fd(self, fd: int, flags: int = 0) -> tuple[int, bytes]:
         """Raises OSError as `name_to_handle_at`."""
-        buffer = self._buffer
-        _HEADER.pack_into(buffer, 0, _USUAL_SIZE, 0)
+        known = self._bytes
+        _HEADER.pack_into(known, 0, _USUAL_SIZE, 0)
         try:
-            _name_to_handle_at(fd, b"", buffer, self._mount_id, flags | AT_EMPTY_PATH)
+            _name_to_handle_at(fd, b"", self._buffer, self._mount_id_buffer, flags | AT_EMPTY_PATH)
         except OSError as failure:
             if failure.errno != errno.EOVERFLOW:
                 raise
             handle = handle_of_fd(fd, flags)
             return handle.type, handle.data
-        length, kind = _HEADER.unpack_from(buffer)
-        return kind, buffer.raw[_HEADER.size : _HEADER.size + length]
+        length, kind = _HEADER.unpack_from(known)
+        return kind, bytes(known[_HEADER.size : _HEADER.size + length])
 
-    def of_entry(self, dirfd: int, name: bytes) -> tuple[int, bytes, int]:
-        """The handle of what a directory holds under a name without NUL, and the ID of the mount that it is on.
+    def mount_of_entry(self, dirfd: int, name: bytes, handle: FileHandle) -> int | None:
+        """The ID of the mount on which a directory holds an object of that handle under a name without NUL.
 
-        One system call that opens nothing. A link is not followed; what is mounted there is found.
-        Raises OSError as `name_to_handle_at`.
+        One system call that opens nothing. A link is not followed; what is mounted there is found. None where the
+        object is another one, or anything stands in the way.
         """
-        buffer = self._buffer
-        _HEADER.pack_into(buffer, 0, _USUAL_SIZE, 0)
-        _name_to_handle_at(dirfd, name, buffer, self._mount_id, 0)
-        length, kind = _HEADER.unpack_from(buffer)
-        end = _HEADER.size + length
-        return kind, buffer.raw[_HEADER.size : end], _MOUNT_ID.unpack(self._mount_id)[0]
+        kind, data = handle
+        wanted, known = _HEADER.pack(len(data), kind) + data, self._bytes
+        # The length that the kernel found there last is room enough for another handle of that length.
+        if not _ask_of_entry(dirfd, name, self._buffer, self._mount_id_buffer, 0) and known[: len(wanted)] == wanted:
+            return int.from_bytes(self._mount_id[:4], sys.byteorder)
+        _HEADER.pack_into(known, 0, _USUAL_SIZE, 0)
+        return None

@@ -42,12 +42,6 @@ def test_for_people() -> None:
     assert all(line.isprintable() for line in explain.lines(RESULT, 1))
 
 
-def test_what_holds_for_all_sources_is_said_once() -> None:
-    lines = explain.lines(RESULT.replace(abilities=(SAID[0],)), 60)
-    assert [line for line in lines if "switched off" in line] == ["  introspection  switched off"]
-    assert lines.index("  introspection  switched off") < lines.index("lower 0 to 1")
-
-
 def test_for_programs_it_stays_an_image() -> None:
     document = show._document(IMAGE, RESULT)
     assert read.decode(document) == IMAGE

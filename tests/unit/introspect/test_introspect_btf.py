@@ -7,8 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from ovsi.introspect import btf
-from ovsi.introspect import layout as shapes
+from ovsi.introspect import btf, shapes
 from ovsi.introspect.btf import Btf, BtfError
 from ovsi.introspect.errors import IntrospectionUnavailable
 from ovsi.introspect.shape import Shape, number, offset, raw, resolve

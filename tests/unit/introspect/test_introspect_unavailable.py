@@ -8,7 +8,7 @@ import struct
 
 import pytest
 from ovsi.introspect import introspector as module
-from ovsi.introspect import layout, memory
+from ovsi.introspect import layout, memory, shapes
 from ovsi.introspect.errors import Inconsistent, IntrospectionUnavailable, KernelReadError
 from ovsi.introspect.introspector import Introspector
 from ovsi.introspect.memory import CHUNK, Memory
@@ -148,8 +148,8 @@ def test_what_changes_all_the_time_is_not_believed() -> None:
 
     def walk(snapshot: Snapshot) -> int:
         inode = file_of(reader, kernel, snapshot, fd).inode
-        table = Snapshot(reader).row(kernel[layout.DescriptorTable], table_of(reader, kernel))
-        file = Snapshot(reader).row(kernel[layout.Pointer], table.fd + 8 * fd).value
+        table = Snapshot(reader).row(kernel[shapes.DescriptorTable], table_of(reader, kernel))
+        file = Snapshot(reader).row(kernel[shapes.Pointer], table.fd + 8 * fd).value
         row = snapshot.row(kernel[Position], file)
         assert row.inode == inode
         if next(positions) != steady:
@@ -164,5 +164,5 @@ def test_what_changes_all_the_time_is_not_believed() -> None:
 
 
 def table_of(reader: Memory, kernel: layout.Layout) -> int:
-    task = Snapshot(reader).row(kernel[layout.Task], reader.current_task)
-    return Snapshot(reader).row(kernel[layout.OpenFiles], task.files).fdt
+    task = Snapshot(reader).row(kernel[shapes.Task], reader.current_task)
+    return Snapshot(reader).row(kernel[shapes.OpenFiles], task.files).fdt
