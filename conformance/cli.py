@@ -10,12 +10,10 @@ ovsi-conformance adapter sh|py
 import argparse
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-
-import pytest
-
-from .harness import publish
-from .harness.edition import SHOWN
+from types import SimpleNamespace
+from typing import Any
 
 SUITE = Path(__file__).resolve().parent
 _ALONE = ("-c", os.devnull, f"--rootdir={SUITE}", f"--confcutdir={SUITE}", "-p", "no:cacheprovider", "-rN")
@@ -24,12 +22,39 @@ _ALONE = ("-c", os.devnull, f"--rootdir={SUITE}", f"--confcutdir={SUITE}", "-p",
 
 def main() -> int:
     words = sys.argv[1:]
+    if missing := [name for name in ("pytest", "jsonschema") if find_spec(name) is None]:
+        what = f"{' and '.join(missing)} not installed: pip install 'ovsi[conformance]', in a checkout '.[conformance]'"
+        print(f"ovsi-conformance: {what}", file=sys.stderr)
+        return 2
     if words[:1] in (["render"], ["compare"], ["merge"], ["adapter"]):
         return _make(words)
     if words == ["--version"]:
+        from .harness.edition import SHOWN
+
         print(SHOWN)
         return 0
+    if words in (["--help"], ["-h"]):
+        print(_help(), end="")
+        return 0
+    import pytest
+
     return int(pytest.main([*_ALONE, *_for_pytest(words)]))
+
+
+def _help() -> str:
+    """What is the suite's own; pytest's help is of hundreds of lines."""
+    from .harness.asked import add_options
+
+    parser = argparse.ArgumentParser(prog="ovsi-conformance", usage=argparse.SUPPRESS, add_help=False)
+
+    def group(_name: str, title: str) -> Any:
+        return SimpleNamespace(addoption=parser.add_argument_group(title).add_argument)
+
+    as_pytest_has_it: Any = SimpleNamespace(getgroup=group)
+    add_options(as_pytest_has_it)
+    about, _, calls = str(__doc__).strip().partition("\n\n")
+    more = "Other options are pytest's own, such as -k EXPRESSION, -x, -n auto: pytest --help"
+    return f"{about}\n\n{calls}\n\n{parser.format_help().strip()}\n\n{more}\n"
 
 
 def _for_pytest(words: list[str]) -> list[str]:
@@ -64,6 +89,8 @@ def _make(words: list[str]) -> int:
     if given.command == "adapter":
         print((_skeletons() / f"adapter.{given.language}").read_text(), end="")
         return 0
+    from .harness import publish
+
     try:
         reports = [publish.read(path) for path in given.reports]
         if given.command == "render":

@@ -114,6 +114,22 @@ def test_installed_command_shows_a_real_mount(environment: Path) -> None:
     assert "/mnt/low" in shown
 
 
+def test_suite_without_what_it_needs_says_how_to_have_it(environment: Path) -> None:
+    """`pip install ovsi` alone has no pytest."""
+    suite = environment / "bin" / "ovsi-conformance"
+    lacking = [name for name in ("pytest", "jsonschema") if not _has(environment, name)]
+    shown = subprocess.run([suite, "--version"], capture_output=True, text=True, timeout=60, check=False)
+    assert lacking == ["pytest", "jsonschema"]
+    assert shown.returncode == 2
+    (line,) = shown.stderr.splitlines()
+    assert line.startswith("ovsi-conformance: pytest and jsonschema not installed: pip install 'ovsi[conformance]'")
+
+
+def _has(environment: Path, module: str) -> bool:
+    words = [str(environment / "bin" / "python"), "-I", "-c", f"import {module}"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
 def test_installed_suite_judges_the_installed_command(environment: Path, tmp_path: Path) -> None:
     """The smoke, from the wheel; what the suite depends on is lent by this environment."""
     (site_packages,) = environment.glob("lib/python3*/site-packages")

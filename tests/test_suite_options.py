@@ -239,3 +239,11 @@ def test_failing_tests_sandbox_is_kept(kept: tuple[subprocess.Popen[str], list[s
     run.wait(60)
     (number,) = re.findall(r"--target (\d+)", command)
     assert not Path(f"/proc/{number}/ns/mnt").exists()
+
+
+def test_help_is_of_the_suites_own_options() -> None:
+    words = [sys.executable, "-c", "from conformance.cli import main; raise SystemExit(main())", "--help"]
+    shown = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "--known-failures FILE" in shown
+    assert "compare REPORT.json" in shown
+    assert len(shown.splitlines()) < 60
