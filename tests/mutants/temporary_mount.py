@@ -7,10 +7,10 @@ from .mutant import Given, Mutant
 
 
 def forget(given: Given, code: int) -> None:
-    """Only where there is a world of its own to forget it in."""
+    """Only where there is a world of its own to forget it in; so deep there that no dump prefers it as a place."""
     if "output" in given or "target" in given:
-        os.makedirs("/left", exist_ok=True)
-        subprocess.run(["mount", "--bind", "/store", "/left"], check=True)
+        os.makedirs("/left/over/here", exist_ok=True)
+        subprocess.run(["mount", "--bind", "/store", "/left/over/here"], check=True)
 
 
 MUTANT = Mutant(
