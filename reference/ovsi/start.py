@@ -11,14 +11,14 @@ import gc
 import marshal
 import sys
 from _imp import _fix_co_filename  # type: ignore[attr-defined]
-from _io import FileIO
-from os import _exit, stat
+from os import O_CLOEXEC, O_RDONLY, _exit, close, read, stat
+from os import open as open_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec, SourceFileLoader
     from importlib.util import MAGIC_NUMBER
-    from types import CodeType
+    from types import CodeType, ModuleType
 else:  # the same, without the package `importlib`
     from _frozen_importlib import ModuleSpec
     from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
@@ -27,6 +27,7 @@ _PREFIX = f"{__package__}."
 _HERE = __file__.rpartition("/")[0]
 _HEADER = 16  # bytes: magic number, flags (0: checked by time and size), the source's time and size (PEP 552)
 _KIND = MAGIC_NUMBER + bytes(4)
+_MOST = 1 << 16  # bytes that are read at once: more than any compiled file here has
 
 
 def run() -> None:
@@ -69,13 +70,24 @@ class Finder:
                 status = stat(source)
             directory, _, file_name = source[:-3].rpartition("/")
             cached = f"{directory}/__pycache__/{file_name}{self._ending}"
-            with FileIO(cached) as file:
-                data = file.read()
+            data = _whole(cached)
         except OSError:
             return None
         if data[:_HEADER] != _KIND + _low(int(status.st_mtime)) + _low(status.st_size):
             return None
         return _spec(name, source, cached, marshal.loads(memoryview(data)[_HEADER:]), place if is_package else None)
+
+
+def _whole(path: str) -> bytes:
+    """The bytes of a file. Raises OSError."""
+    fd = open_file(path, O_RDONLY | O_CLOEXEC)
+    try:
+        data = piece = read(fd, _MOST)
+        while len(piece) == _MOST:
+            data += (piece := read(fd, _MOST))
+    finally:
+        close(fd)
+    return data
 
 
 def _low(number: int) -> bytes:
@@ -96,10 +108,13 @@ class _Loader(SourceFileLoader):
     """The usual loader, but that it has the code already."""
 
     def __init__(self, name: str, source: str, code: CodeType) -> None:
-        super().__init__(name, source)
+        self.name, self.path = name, source
         self._code: CodeType | None = code
 
-    def get_code(self, fullname: str) -> CodeType | None:
-        """The code: once as it was read, later as it is then."""
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the code: once as it was read, later as it is then."""
         code, self._code = self._code, None
-        return super().get_code(fullname) if code is None else code
+        if code is None:
+            super().exec_module(module)
+        else:
+            exec(code, module.__dict__)

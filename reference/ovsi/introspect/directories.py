@@ -40,25 +40,26 @@ class Directories:
     def load(self, dentries: Iterable[int]) -> None:
         """Reads dentries, their ancestors level by level, and the names of all of them."""
         snapshot, view = self._snapshot, self._layout[shapes.Dentry]
-        names = self._names
+        names, known = self._names, self._dentries.__getitem__
         new: list[int] = []
         level = {dentry for dentry in dentries if dentry not in names}
         for _ in range(_MAX_DEPTH):
             if not level:
                 break
-            rows = snapshot.rows(view, level)
+            snapshot.rows(view, level)
             new += level
-            for dentry in level:
-                names[dentry] = b""
-            level = {rows[dentry].parent for dentry in level}.difference(names)
+            names.update(dict.fromkeys(level, b""))
+            level = {row.parent for row in map(known, level)}.difference(names)
         else:
             raise Inconsistent(f"a directory is more than {_MAX_DEPTH} levels deep")
-        read = [self._dentries[dentry] for dentry in new]
-        found = snapshot.strings([row.name for row in read], "name")
-        if list(map(len, found)) != [row.name_length for row in read]:
-            raise Inconsistent("the name of a directory changed while it was read")
-        names.update(zip(new, found, strict=True))
-        self.load_superblocks({row.superblock for row in read})
+        if new:
+            columns = view.columns("name", "name_length", "superblock")
+            pointers, lengths, superblocks = zip(*map(columns, map(known, new)), strict=True)
+            found = snapshot.strings(pointers, "name")
+            if tuple(map(len, found)) != lengths:
+                raise Inconsistent("the name of a directory changed while it was read")
+            names.update(zip(new, found, strict=True))
+            self.load_superblocks(set(superblocks))
 
     def load_superblocks(self, superblocks: Iterable[int]) -> None:
         """Reads superblocks and the names of their types."""
@@ -121,26 +122,22 @@ class Directories:
 
     def describe(self, dentries: Iterable[int]) -> dict[int, DirectoryFacts]:
         """Directories by their dentries."""
-        rows, superblocks = self._dentries, self._superblocks
         wanted = list(dict.fromkeys(dentries))
         self.load(wanted)
-        for dentry in wanted:
-            if not rows[dentry].inode:
-                raise Inconsistent("a directory has no inode")
-        inodes = self._snapshot.rows(self._layout[shapes.Inode], [rows[dentry].inode for dentry in wanted])
-        common: dict[int, tuple[bytes, tuple[int, int], bytes, int]] = {}  # to all directories of a file system
-        for address in {rows[dentry].superblock for dentry in wanted}:
-            superblock = superblocks[address]
-            kind = self._types[superblock.type]
-            common[address] = kind, device(superblock.device), superblock.uuid, superblock.flags
-        on_btrfs = [address for address in common if self.filesystem(address) == _BTRFS]
-        subvolumes = self._subvolumes({rows[dentry].inode for dentry in wanted if rows[dentry].superblock in on_btrfs})
+        rows = [self._dentries[dentry] for dentry in wanted]
+        addresses = [row.inode for row in rows]
+        if not all(addresses):
+            raise Inconsistent("a directory has no inode")
+        inodes = self._snapshot.rows(self._layout[shapes.Inode], addresses)
+        common = {address: self._common(address) for address in {row.superblock for row in rows}}
+        on_btrfs = {address for address, (kind, *_) in common.items() if kind == _BTRFS}
+        subvolumes = self._subvolumes({row.inode for row in rows if row.superblock in on_btrfs}) if on_btrfs else {}
         where = self._layout[shapes.Dentry].columns("parent", "inode", "superblock", "hashed")
         what = self._layout[shapes.Inode].columns("superblock", "ino", "generation", "links", "flags")
         found = {}
         paths, names = self._paths, self._names
-        for dentry in wanted:
-            parent, number, address, hashed = where(rows[dentry])
+        for dentry, row in zip(wanted, rows, strict=True):
+            parent, number, address, hashed = where(row)
             above, ino, generation, links, flags = what(inodes[number])
             if above != address:
                 raise Inconsistent("a directory and its inode are of different file systems")
@@ -156,9 +153,12 @@ class Directories:
             found[dentry] = unchecked(DirectoryFacts, values)
         return found
 
+    def _common(self, address: int) -> tuple[bytes, tuple[int, int], bytes, int]:
+        """What all directories of a file system have in common: type, device number, UUID, flags."""
+        superblock = self._superblocks[address]
+        return self._types[superblock.type], device(superblock.device), superblock.uuid, superblock.flags
+
     def _subvolumes(self, inodes: set[int]) -> dict[int, int]:
-        if not inodes:
-            return {}
         from .shapes_of_btrfs import BtrfsInode, BtrfsRoot
 
         of_inode = self._layout.of_module(BtrfsInode, _BTRFS)

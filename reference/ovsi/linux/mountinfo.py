@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DELETED = b"//deleted"  # no name holds a slash, so this is never the end of a path
-_OCTAL = {b"%03o" % value: bytes((value,)) for value in range(256)}
 _QUOTED = (b'context="', b'fscontext="', b'defcontext="', b'rootcontext="')
 
 
@@ -130,8 +129,10 @@ def unescape(value: bytes) -> bytes:
 
 
 def _byte_and_rest(part: bytes) -> bytes:
-    byte = _OCTAL.get(part[:3])
-    return b"\\" + part if byte is None else byte + part[3:]
+    digits = part[:3]
+    if len(digits) == 3 and digits[0] in b"0123" and digits[1] in b"01234567" and digits[2] in b"01234567":
+        return bytes((int(digits, 8),)) + part[3:]
+    return b"\\" + part
 
 
 def split_options(shown: bytes) -> list[bytes]:
