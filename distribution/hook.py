@@ -10,7 +10,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class SharedData(BuildHookInterface):  # type: ignore[type-arg]
+class SharedData(BuildHookInterface):  # type: ignore[type-arg]  # its configuration is not used
     """Files below the prefix that the wheel is installed to."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

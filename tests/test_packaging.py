@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,7 @@ SHARED = {
 }
 
 
-def _run(*words: str | Path, **more: object) -> str:
+def _run(*words: str | Path, **more: Any) -> str:
     shown = subprocess.run(
         list(map(str, words)),
         stdout=subprocess.PIPE,
@@ -35,7 +36,7 @@ def _run(*words: str | Path, **more: object) -> str:
         timeout=300,
         check=False,
         **more,
-    )  # type: ignore[call-overload]
+    )
     assert shown.returncode == 0, shown.stdout
     return str(shown.stdout)
 

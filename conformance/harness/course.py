@@ -60,7 +60,7 @@ class Course:
         made = self._made[name]
         if isinstance(made, Verdict | SandboxError):
             raise made
-        return made  # type: ignore[return-value]
+        return made  # type: ignore[return-value]  # what `take` of this name gives
 
     def _observe(self) -> Observation:
         self._scene = Scene(self.implementation, self.case.stack, self.case.vantage).__enter__()

@@ -1,5 +1,7 @@
 """Ordinary stacks: what most mounts in the field look like, with decoys where a guess would look."""
 
+from typing import Any
+
 from ..harness.content import Directory, File, Whiteout
 from ..harness.stack import Bind, FileSystem, Linked, Lookalikes, Manner, Rename, Source, Stack, Twin
 from .parts import OUTSIDE, lower, lowers, upper, work
@@ -7,9 +9,9 @@ from .parts import OUTSIDE, lower, lowers, upper, work
 STORE, SECOND = FileSystem("store", b"/store"), FileSystem("second", b"/second")
 
 
-def plain(name: str, *, count: int = 1, **more: object) -> Stack:
+def plain(name: str, *, count: int = 1, **more: Any) -> Stack:
     """An upper over `count` lowers."""
-    return Stack(name, "core", (upper(), *lowers(count)), work(), **more)  # type: ignore[arg-type]
+    return Stack(name, "core", (upper(), *lowers(count)), work(), **more)
 
 
 def option(text: str) -> tuple[tuple[bytes, bytes | None], ...]:

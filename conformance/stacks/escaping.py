@@ -1,13 +1,15 @@
 """Names of any bytes: what mountinfo and overlayfs escape, what looks like an escape and is none."""
 
+from typing import Any
+
 from ..harness.stack import Lookalikes, Manner, Stack, Standing
 from .parts import lower, upper, work
 
 
-def named(stack: str, *names: bytes, **more: object) -> Stack:
+def named(stack: str, *names: bytes, **more: Any) -> Stack:
     """The names for lowers, and each of them with a suffix for upper and work."""
     layers = (upper(b"/u" + names[0]), *(lower(b"/" + name) for name in names))
-    return Stack(stack, "escaping", layers, work(b"/w" + names[0]), **more)  # type: ignore[arg-type]
+    return Stack(stack, "escaping", layers, work(b"/w" + names[0]), **more)
 
 
 STACKS = (

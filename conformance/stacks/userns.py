@@ -1,13 +1,15 @@
 """Overlays that a user namespace owns: `uuid=null`, no trusted xattrs, an owner that is not the initial one."""
 
+from typing import Any
+
 from ..harness.content import File
-from ..harness.stack import FileSystem, Lookalikes, Stack, Standing, Twin, UsedWork
+from ..harness.stack import FileSystem, Lookalikes, Source, Stack, Standing, Twin, UsedWork
 from .core import STORE, option
 from .parts import INSIDE, lower, lowers, upper, work
 
 
-def owned(name: str, *layers: object, **more: object) -> Stack:
-    return Stack(name, "userns", layers, owner="user namespace", **more)  # type: ignore[arg-type]
+def owned(name: str, *layers: Source, **more: Any) -> Stack:
+    return Stack(name, "userns", layers, owner="user namespace", **more)
 
 
 def alike(name: str, twin: bytes, *standing: bytes) -> Stack:

@@ -20,7 +20,7 @@ from mkdocs.structure.pages import Page
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "reference")]
 
-from docs.support import (  # noqa: E402
+from docs.support import (  # noqa: E402 - found there
     benchmarks,
     chapters,
     commands,
@@ -32,7 +32,7 @@ from docs.support import (  # noqa: E402
     tables,
     vectors,
 )
-from tests.support.requirements import load  # noqa: E402
+from tests.support.requirements import load  # noqa: E402 - as above
 
 _PICTURE = re.compile(r"^!\[([^\]]+)\]\(pictures/([a-z-]+)\.svg\)$", re.MULTILINE)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import marshal
 import sys
-from _imp import _fix_co_filename  # type: ignore[attr-defined]
+from _imp import _fix_co_filename  # type: ignore[attr-defined]  # which typeshed lacks
 from os import O_CLOEXEC, O_RDONLY, _exit, close, read, stat
 from os import open as open_file
 

@@ -60,7 +60,7 @@ def run(setting: Setting, fault: Fault | None) -> Outcome:
             with open(writing, "w") as answer:
                 json.dump(asdict(outcome), answer)
             os._exit(0)
-        except BaseException:  # noqa: BLE001  # the parent says that it failed
+        except BaseException:  # noqa: BLE001 - the parent says that it failed
             traceback.print_exc()
         finally:
             os._exit(1)

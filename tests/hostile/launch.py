@@ -92,7 +92,7 @@ class Program:
             code = main()
         except SystemExit as end:
             code = end.code
-        except BaseException:  # noqa: BLE001  # what the interpreter would do at its end
+        except BaseException:  # noqa: BLE001 - what the interpreter would do at its end
             traceback.print_exc()
         finally:
             os._exit(code if isinstance(code, int) else 1)

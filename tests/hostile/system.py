@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import signal
-import time
+
+from tests.support.busy import until_free
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -18,7 +18,6 @@ MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MS_SHARED = 1 << 20
 MNT_DETACH = 2
-_PATIENCE = 30.0
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _HANDLE_BYTES = 128
@@ -45,16 +44,7 @@ def mount(source: str, target: str, fs_type: str | None, flags: int = 0, data: s
 
 def umount(target: str) -> None:
     """umount2(2); waits while a process that looks at all mounts of the machine holds this one."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            checked(LIBC.umount2(os.fsencode(target), 0), f"umount {target}")
-        except OSError as error:
-            if error.errno != errno.EBUSY or time.monotonic() > deadline:
-                raise
-            os.sched_yield()
-        else:
-            return
+    until_free(lambda: checked(LIBC.umount2(os.fsencode(target), 0), f"umount {target}"))
 
 
 def unshare(flags: int) -> None:

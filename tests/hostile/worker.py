@@ -69,7 +69,7 @@ def _learn(setting: case.Setting, writing: int) -> None:
         sys.argv = [program.package, *arguments]
         try:
             main()
-        except BaseException as end:  # noqa: BLE001  # what it says is of no interest here
+        except BaseException as end:  # noqa: BLE001 - what it says is of no interest here
             del end
 
 

@@ -162,7 +162,8 @@ def every_kind(items: Sequence[pytest.Item], classes: Sequence[str]) -> set[pyte
         claim = claim_of(item)
         if claim[0] in classes:
             stack = "case" in getattr(item, "fixturenames", ())
-            found.setdefault((item.originalname, item.path, *claim) if stack else item, item)  # type: ignore[attr-defined]
+            name = getattr(item, "originalname", "")
+            found.setdefault((name, item.path, *claim) if stack else item, item)
     return set(found.values())
 
 

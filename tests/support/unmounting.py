@@ -1,15 +1,10 @@
-"""Unmounting in tests what must be gone afterwards, on a machine where others look at all mounts."""
+"""Unmounting in tests what must be gone afterwards."""
 
 from __future__ import annotations
 
-import errno
-import os
-import time
-
 from ovsi.linux import mountapi
 
-_PATIENCE = 30.0
-"""Seconds: whoever looks holds a mount for milliseconds, but may have to wait for a processor."""
+from .busy import until_free
 
 
 def unmount(point: bytes) -> None:
@@ -18,13 +13,4 @@ def unmount(point: bytes) -> None:
     A test that runs beside may look at the mounts of all namespaces, and hold one for a moment: EBUSY, which
     MNT_DETACH would hide and leave the superblock's directories in use. Raises OSError of umount2(2).
     """
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            mountapi.umount2(point)
-        except OSError as error:
-            if error.errno != errno.EBUSY or time.monotonic() > deadline:
-                raise
-            os.sched_yield()
-        else:
-            return
+    until_free(lambda: mountapi.umount2(point))

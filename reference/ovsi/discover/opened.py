@@ -132,7 +132,9 @@ class _Watched:
         self.watch.add(fd)
         self._fds.append(fd)
         known = self._known.setdefault(name, one.directory)
-        if known is not None and key(known) != key(one.directory):
+        whole = self._whole.get(name[0])
+        ambiguous = whole is not None and whole.device != one.directory.device  # a copy that could not be asked before
+        if known is not None and (ambiguous or key(known) != key(one.directory)):
             self._known[name] = None
 
     def add_all(self, fd: int, fsid: bytes, pin: Pin) -> None:

@@ -55,7 +55,7 @@ class _Hooks:
         self.repeated = True
         marked = _Repeating(result)
         seen: set[str] = set()
-        marked.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        marked.key = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]  # None: seen now
         return marked
 
     def parse_float(self, digits: str) -> Fraction:
@@ -146,8 +146,8 @@ def _scanner(hooks: _Hooks) -> Callable[[str, int], tuple[object, int]]:
 
         names = ("object_pairs_hook", "parse_float", "parse_int", "parse_constant")
         decoder: Any = JSONDecoder(**{name: getattr(hooks, name) for name in names})
-        return decoder.scan_once  # type: ignore[no-any-return]
-    return make_scanner(hooks)  # type: ignore[arg-type]
+        return decoder.scan_once  # type: ignore[no-any-return]  # which typeshed lacks
+    return make_scanner(hooks)  # type: ignore[arg-type]  # takes whatever has these attributes
 
 
 def _place(text: str, what: str, at: int) -> str:

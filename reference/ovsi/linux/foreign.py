@@ -28,25 +28,25 @@ else:
     class c_char(_SimpleCData):  # noqa: N801 - these are known by such names
         _type_ = "c"
 
-    class c_int(_SimpleCData):  # noqa: N801
+    class c_int(_SimpleCData):  # noqa: N801 - as above
         _type_ = "i"
 
-    class c_uint(_SimpleCData):  # noqa: N801
+    class c_uint(_SimpleCData):  # noqa: N801 - as above
         _type_ = "I"
 
-    class c_long(_SimpleCData):  # noqa: N801
+    class c_long(_SimpleCData):  # noqa: N801 - as above
         _type_ = "l"
 
-    class c_ulong(_SimpleCData):  # noqa: N801
+    class c_ulong(_SimpleCData):  # noqa: N801 - as above
         _type_ = "L"
 
-    class c_uint64(_SimpleCData):  # noqa: N801
+    class c_uint64(_SimpleCData):  # noqa: N801 - as above
         _type_ = "Q"
 
-    class c_char_p(_SimpleCData):  # noqa: N801
+    class c_char_p(_SimpleCData):  # noqa: N801 - as above
         _type_ = "z"
 
-    class c_void_p(_SimpleCData):  # noqa: N801
+    class c_void_p(_SimpleCData):  # noqa: N801 - as above
         _type_ = "P"
 
 

@@ -148,8 +148,9 @@ def test_interrupted_while_it_waits_for_its_input() -> None:
     import signal
 
     program = [sys.executable, "-m", "ovsi", "validate", "--image", "-"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(program, env=_environment(), **pipes) as process:  # type: ignore[call-overload]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(program, env=_environment(), stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stderr is not None
         _wait_until_it_reads(process.pid)
         process.send_signal(signal.SIGINT)
         stderr = process.stderr.read()
