@@ -28,8 +28,9 @@ def test_a_snapshot_differs_from_its_subvolume_in_the_subvolume_alone() -> None:
         "btrfs subvolume snapshot m/a m/s",
     ):
         done = subprocess.run(command.split(), capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"{command}: {done.stderr.strip()}")
+        if done.returncode and command.startswith("mount"):
+            pytest.skip(f"no loop device, or no btrfs, here: {done.stderr.strip()}")
+        assert done.returncode == 0, f"{command}: {done.stderr.strip()}"
     with closing(os.open("m/a/d", DIRECTORY)) as first, closing(os.open("m/s/d", DIRECTORY)) as second:
         one, two = files.stat_of_fd(first), files.stat_of_fd(second)
         assert one.inode == two.inode
