@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from docs.support import drawing, pictures, vectors
+from docs.support import drawing, pictures, references, vectors
 
 from .support.chromium import LIMIT, Browser, BrowserError, Page, why_not
 from .support.requirements import load
@@ -83,6 +83,23 @@ def test_each_vector_has_its_place(documents: dict[Path, Document], site: Path) 
         if "file" in vector:
             stored = ROOT / "conformance" / "vectors" / vector["file"]
             assert (site / "vectors" / vector["file"]).read_bytes() == stored.read_bytes()
+
+
+def test_references_of_the_specification_are_links() -> None:
+    own = "07-restorer.md"
+    there = "06-dumper.md#OVSI-DUMP-001"
+    assert references.linked("by OVSI-DUMP-001 and chapter 4,", own) == (
+        f"by [OVSI-DUMP-001]({there}) and [chapter 4](04-identity.md),"
+    )
+    assert references.linked("chapters 4 and 6; annex A; chapter 7", own) == (
+        "chapters [4](04-identity.md) and [6](06-dumper.md); [annex A](annex-kernel.md); chapter 7"
+    )
+    assert references.linked("section 4.3", own) == "[section 4.3](04-identity.md#43-the-identity-table)"
+    for kept in ("`OVSI-DUMP-001`", "[in chapter 4](x.md)", "## 4.1 Of chapter 4", "```json\nchapter 4\n```"):
+        assert references.linked(kept, own) == kept
+    for wrong in ("chapter 99", "section 4.99", "OVSI-DUMP-999"):
+        with pytest.raises(KeyError):
+            references.linked(wrong, own)
 
 
 def test_requirements_lead_to_the_lines_of_their_tests(documents: dict[Path, Document], site: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.support.requirements import Requirement
 
-from . import matrix
+from . import matrix, references
 
 SPEC = Path(__file__).parents[2] / "spec"
 _REQUIREMENT = re.compile(r"^\*\*(OVSI-[A-Z]+-\d{3})\*\*(.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -28,7 +28,7 @@ def pages(requirements: list[Requirement]) -> Iterator[tuple[str, str]]:
             lambda match: f'<a id="{match[1]}"></a>**[{match[1]}](#{match[1]})**{match[2]} {marks.get(match[1], "")}',
             chapter.read_text(),
         )
-        text = text.replace("(README.md", "(index.md").replace("`schemas/image.json`", "[image](../schemas/image.md)")
+        text = references.linked(text.replace("(README.md", "(index.md"), chapter.name)
         yield f"spec/{_page_name(chapter.name)}", _EXAMPLE.sub("```json", text)
 
 
