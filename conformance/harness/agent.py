@@ -114,6 +114,7 @@ def nursery(descriptor: int) -> None:
 
 def _sandbox(surroundings: Surroundings, channel: socket.socket) -> None:
     """Become a sandbox; never returns."""
+    gc.disable()  # it does not live long enough
     try:
         _leave(surroundings)
         kernel.die_with_parent()

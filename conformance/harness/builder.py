@@ -155,14 +155,12 @@ def entries_of(label: str, source: Source) -> Entries:
 
 def hold(world: World, stack: Stack, filesystem: FileSystem) -> None:
     """Keep a descriptor of every source: whatever happens to names, it goes on naming the directory."""
+    found: dict[int, Bearer] = {}
     for label, whose, source in stack.everything():
         if source.on == filesystem.name:
             held = os.open(whose.place(source), os.O_RDONLY | os.O_DIRECTORY)
-            world.held[label] = held
-            world.bearers[label] = bearer_of(held)
-
-
-def bearer_of(descriptor: int) -> Bearer:
-    """The file system that an open file lies on, by the mount through which it was opened."""
-    mount = teller.mount_of(descriptor)
-    return Bearer(mount.device, mount.kind)
+            number = teller.mount_number(held)
+            if number not in found:
+                mount = teller.mount(number)
+                found[number] = Bearer(mount.device, mount.kind)
+            world.held[label], world.bearers[label] = held, found[number]

@@ -170,6 +170,10 @@ def file_handle(descriptor: int) -> Handle | None:
     return Handle(handle.type, bytes(handle.value[: handle.size]))
 
 
+_statx = ctypes.create_string_buffer(256)
+"""Written and read in one go."""
+
+
 def mount_id(path: bytes) -> int | None:
     """mountinfo's ID of the mount on top at `path`; None where the kernel does not tell (before 5.8)."""
     return _statx_mount_id(path, _STATX_MNT_ID)
@@ -181,11 +185,10 @@ def unique_mount_id(path: bytes) -> int | None:
 
 
 def _statx_mount_id(path: bytes, wanted: int) -> int | None:
-    buffer = ctypes.create_string_buffer(256)
     flags = AT_SYMLINK_NOFOLLOW | _AT_STATX_DONT_SYNC
-    _check(_libc.statx(AT_FDCWD, path, flags, ctypes.c_uint(wanted), buffer), "statx", path)
-    (mask,) = struct.unpack_from("=I", buffer)
-    return int(struct.unpack_from("=Q", buffer, _STATX_MNT_ID_AT)[0]) if mask & wanted else None
+    _check(_libc.statx(AT_FDCWD, path, flags, ctypes.c_uint(wanted), _statx), "statx", path)
+    (mask,) = struct.unpack_from("=I", _statx)
+    return int(struct.unpack_from("=Q", _statx, _STATX_MNT_ID_AT)[0]) if mask & wanted else None
 
 
 def generation(descriptor: int) -> int | None:

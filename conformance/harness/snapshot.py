@@ -4,14 +4,17 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from . import mounts
 from .agent import World
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What lies under one name; access time aside, everything that a program could change. Times in ns."""
+class Entry(NamedTuple):
+    """What lies under one name; access time aside, everything that a program could change. Times in ns.
+
+    A tuple: there are thousands, and each crosses the wall of a sandbox.
+    """
 
     mode: int
     uid: int
@@ -120,7 +123,7 @@ def differences(before: Listing, after: Listing) -> list[str]:
         if old is None or new is None:
             lines.append(f"{shown}: {'appeared' if old is None else 'vanished'}")
         else:
-            fields = [name for name in Entry.__dataclass_fields__ if getattr(old, name) != getattr(new, name)]
+            fields = [name for name in Entry._fields if getattr(old, name) != getattr(new, name)]
             lines += [f"{shown}: {name} was {getattr(old, name)!r}, is {getattr(new, name)!r}" for name in fields]
     return lines
 

@@ -193,7 +193,7 @@ def _hold(world: World, path: bytes, through: str) -> None:
         return None
 
     held = os.open(path, os.O_PATH)
-    mount = teller.mount_of(held)
+    mount = teller.mount(teller.mount_number(held))
     os.close(held)
     inside = os.path.relpath(path, mount.point)
     processes.start(world, name, prepare)

@@ -64,12 +64,16 @@ def with_unique_id(mount: Mount) -> Mount:
     return mount
 
 
-def mount_of(descriptor: int) -> Mount:
-    """The line of the mount through which a file was opened."""
+def mount_number(descriptor: int) -> int:
+    """The ID of the mount through which a file was opened."""
     with open(f"/proc/self/fdinfo/{descriptor}") as file:
-        number = next(line.split()[1] for line in file if line.startswith("mnt_id:"))
+        return next(int(line.split()[1]) for line in file if line.startswith("mnt_id:"))
+
+
+def mount(number: int) -> Mount:
+    """The line of the mount table with that ID."""
     with open("/proc/self/mountinfo", "rb") as file:
-        return mounts.parse(next(line for line in file if line.startswith(number.encode() + b" ")))[0]
+        return mounts.parse(next(line for line in file if line.startswith(b"%d " % number)))[0]
 
 
 def _tell(

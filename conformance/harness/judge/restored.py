@@ -130,7 +130,7 @@ def _without_residue(label: str, listing: Listing) -> Listing:
 
 def _timeless(entry: Entry) -> Entry:
     xattrs = tuple(pair for pair in entry.xattrs if pair[0] not in RESIDUE)
-    return Entry(**{**vars(entry), "modified": 0, "changed": 0, "links": 0, "size": 0, "xattrs": xattrs})
+    return entry._replace(modified=0, changed=0, links=0, size=0, xattrs=xattrs)
 
 
 def _result(seen: Restoration) -> Iterator[Finding]:
