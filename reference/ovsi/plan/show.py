@@ -90,7 +90,7 @@ def _text(raw: bytes | None) -> str | None:
 
 
 def lines(plan: Plan) -> list[str]:
-    """The plan for a person, a line a fact."""
+    """The plan for a person, a line a fact. The image's words are anyone's: what a terminal would act on is shown."""
     out = []
     for overlay in plan.overlays:
         out.append(f"overlay {overlay.id}" + ("" if overlay.mounts else " (only as a layer)"))
@@ -103,7 +103,7 @@ def lines(plan: Plan) -> list[str]:
         out += [f"  security    {option.name}={text(option.value or b'')}" for option in overlay.security_options]
         out += [f"  mount at    {text(mount.target)}{_of_root(mount)}" for mount in overlay.mounts]
         out += [f"  note        {note}" for note in overlay.notes]
-    return out + _of_all(plan)
+    return [text(line.encode("utf-8", "surrogatepass")) for line in out + _of_all(plan)]
 
 
 def _of_all(plan: Plan) -> list[str]:
@@ -149,8 +149,11 @@ def _way_in_words(way: Way) -> str:
     if isinstance(way, ByMap):
         return f"{text(way.path)} below {text(way.directory)} (--map)"
     if isinstance(way, ByMount):
-        where = f"on {way.device or way.uuid or 'its file system'}"
-        return f"{_text(way.hint() or way.path) or 'its directory'} {where}"
+        # The path in the file system is what is looked up and compared; where the image saw it is but its word.
+        where = f"of {way.device or way.uuid or 'its file system'}"
+        hint = way.hint()
+        seen = f" (seen at {text(hint)})" if hint not in (None, way.path) else ""
+        return f"{_text(way.path) or 'its directory'} {where}{seen}"
     if isinstance(way, ByProcess):
         return f"{text(way.path)} in /proc/{way.pid}/{way.through}"
     return f"{text(way.path)} in overlay {way.overlay}"

@@ -160,7 +160,7 @@ def test_as_data_and_lines() -> None:
     made = plan()
     assert json.loads(json.dumps(as_data(made)))["overlays"][0]["sources"][0]["name"] == "lower/0"
     text = "\n".join(lines(made))
-    assert "/srv/l0 on 0:40" in text
+    assert "/sub/l0 of 0:40 (seen at /srv/l0)" in text
     assert "mount at    /t" in text
 
 
@@ -185,3 +185,27 @@ def test_every_overlay_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch)
     )
     assert len(make_plan(whole, Request(all_root=b"/t"), HOST).overlays) == len(many)
     assert looks <= 3 * len(many)
+
+
+def test_no_word_of_the_image_moves_a_cursor_or_makes_a_line() -> None:
+    """Who takes images from others looks at the plan first."""
+    evil, base = "x\x1b[2K\nlower/0 /etc\x9b1A", image()
+    overlay = base.overlays[0].replace(
+        options=(model.MountOption(name=evil, value=evil.encode()),),
+        security_options=(model.MountOption(name=evil, value=None),),
+    )
+    mounts = tuple(mount.replace(attributes=("rw", evil)) for mount in base.mounts)
+    filesystems = (base.filesystems[0].replace(type=evil), base.filesystems[1])
+    changed = base.replace(overlays=(overlay,), mounts=mounts, filesystems=filesystems)
+    shown = lines(make_plan(changed, Request(target=b"/t"), HOST))
+    assert len(shown) == len(lines(make_plan(base, Request(target=b"/t"), HOST))) + 1  # the security option's
+    assert all(line.isprintable() for line in shown)
+
+
+def test_a_person_is_shown_what_is_looked_up() -> None:
+    """Where the image says that it saw a source is its author's word; the path in the file system decides."""
+    base = image()
+    layer = base.overlays[0].layers[0].replace(path=b"/etc")
+    overlay = base.overlays[0].replace(layers=(layer, *base.overlays[0].layers[1:]))
+    shown = "\n".join(lines(make_plan(base.replace(overlays=(overlay,)), Request(target=b"/t"), HOST)))
+    assert "/etc of 0:40 (seen at /srv/l0)" in shown
