@@ -176,6 +176,25 @@ def test_unproved_accepted(implementation: Implementation, vantage: Vantage) -> 
         require([*found, *restored.accepted(seen, "unproved")], describe.text(scene.stack))
 
 
+@pytest.mark.requirement("OVSI-REST-004", *refused.IDS)
+@every_vantage
+@pytest.mark.parametrize("told_by", ["device", "uuid"])
+def test_candidate_on_another_file_system(implementation: Implementation, vantage: Vantage, told_by: str) -> None:
+    """What is mounted there is of its type, and another file system: by its number, on another boot by its UUID."""
+    with unmounted(implementation, vantage) as scene:
+        only_names(scene, candidate=True)
+        own = scene.overlay["filesystem"]
+        for filesystem in (each for each in scene.document["filesystems"] if each["id"] != own):
+            filesystem.pop("uuid", None)
+            filesystem |= (
+                {"device": "0:99999"} if told_by == "device" else {"uuid": "01234567-89ab-4cde-8f01-23456789abcd"}
+            )
+        if told_by == "uuid":
+            scene.document["host"]["bootId"] = OTHER_BOOT
+        seen = scene.attempt(b"--accept", b"unproved")
+        require(refused.judge(seen, "OVSI-REST-004", "identity", "not-found"), describe.text(scene.stack))
+
+
 @pytest.mark.requirement("OVSI-REST-005", *refused.IDS)
 @every_vantage
 def test_unproved_without_candidate(implementation: Implementation, vantage: Vantage) -> None:

@@ -220,7 +220,8 @@ class Finder:
         writable = source.role in ("upper", "work")
         key = (way.device, way.uuid, way.mount_point, way.mount_root, source.proved, filesystem.type, writable)
         if key not in self._mounts:
-            mounts = [mount for mount in self._mounts_of(way, filesystem.type) if _serves(mount, writable)]
+            found = self._mounts_of(way, filesystem.type, source.proved)
+            mounts = [mount for mount in found if _serves(mount, writable)]
             if not source.proved:
                 mounts = [mount for mount in mounts if mount.mount_point == way.mount_point]
             self._mounts[key] = sorted(
@@ -228,7 +229,7 @@ class Finder:
             )
         return self._mounts[key]
 
-    def _mounts_of(self, way: ByMount, fs_type: str) -> list[Mount]:
+    def _mounts_of(self, way: ByMount, fs_type: str, proved: bool) -> list[Mount]:
         table = self.namespace.table
         mounts: list[Mount] = []
         if way.device is not None:
@@ -241,8 +242,9 @@ class Finder:
                 message = f"file systems {', '.join(bearers)} bear the same UUID: say with --map which one is meant"
                 raise Refusal("identity-ambiguous", message, way.uuid)
             mounts = next(iter(bearers.values()), [])
-        if not mounts and way.device is None and way.mount_point is not None:
-            # Nothing names the file system on this boot: the place is looked at, and judged as unconfirmed.
+        if not mounts and way.device is None and way.mount_point is not None and (proved or way.uuid is None):
+            # Nothing names the file system on this boot: the place is looked at, and judged as unconfirmed. Of a
+            # candidate there may be nothing to judge it by, and another UUID is another file system (OVSI-REST-004).
             mounts = [mount for mount in table.stack_at(way.mount_point)[-1:] if mount.fs_type == fs_type.encode()]
         return mounts
 
