@@ -152,7 +152,7 @@ def _test(test: Json) -> Html:
     if word in ("passed", "not-claimed"):
         return tag("li", tag("span", mark(word), name), time, data_verdict=word, class_="quiet")
     ids = [tag("code", each, " ") for each in test.get("broken", [])]
-    title = tag("summary", mark(word), name, " ", ids, " ", time)
+    title = tag("summary", mark(word), " ", name, " ", ids, " ", time)
     return tag("li", tag("details", title, *_details(test)), data_verdict=word)
 
 

@@ -34,6 +34,8 @@ from docs.support import (  # noqa: E402 - found there
 )
 from tests.support.requirements import load  # noqa: E402 - as above
 
+_CODE = re.compile(r"(?<!<pre>)<code>([^<\n]+)</code>")
+_SHORT = 24
 _PICTURE = re.compile(r"^!\[([^\]]+)\]\(pictures/([a-z-]+)\.svg\)$", re.MULTILINE)
 
 
@@ -51,13 +53,37 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Draw the pictures that a page names into it."""
-    return _PICTURE.sub(lambda match: pictures.figure(match[2], caption=match[1]), markdown)
+    """Draw the pictures that a page names into it, and list the pages of a folder that has nothing else to say."""
+    drawn = _PICTURE.sub(lambda match: pictures.figure(match[2], caption=match[1]), markdown)
+    return drawn + _titles(page.file, files) if page.file.src_uri.endswith("decisions/README.md") else drawn
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Prepare tables for narrow screens, and sources for links to their lines."""
-    return matrix.numbered(html) if page.file.src_uri.startswith("sources/") else tables.labelled(html)
+    """Prepare tables and words of code for narrow screens, and sources for links to their lines."""
+    if page.file.src_uri.startswith("sources/"):
+        return matrix.numbered(html)
+    return _CODE.sub(_breakable, tables.labelled(html))
+
+
+def _breakable(code: re.Match[str]) -> str:
+    """A short word of code is not broken, nor an option within a long one, which is broken behind underscores first."""
+    if len(code[1]) <= _SHORT:
+        return f'<code class="short">{code[1]}</code>'
+    whole = re.sub(r"(?<![\w-])--[a-z-]+", r'<span class="short">\g<0></span>', code[1])
+    return f"<code>{whole.replace('_', '_<wbr>')}</code>"
+
+
+def _titles(overview: File, files: Files) -> str:
+    """A list of links to the other pages beside `overview`."""
+    folder = overview.src_uri.rpartition("/")[0]
+    beside = [
+        file for file in files.documentation_pages() if file.src_uri.startswith(f"{folder}/") and file != overview
+    ]
+    lines = [
+        f"- [{file.content_string.partition(chr(10))[0].removeprefix('# ')}]({file.src_uri.rpartition('/')[2]})"
+        for file in sorted(beside, key=lambda file: file.src_uri)
+    ]
+    return "\n" + "\n".join(lines) + "\n"
 
 
 def on_post_build(config: MkDocsConfig) -> None:
