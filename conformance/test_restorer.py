@@ -195,6 +195,19 @@ def test_candidate_on_another_file_system(implementation: Implementation, vantag
         require(refused.judge(seen, "OVSI-REST-004", "identity", "not-found"), describe.text(scene.stack))
 
 
+@pytest.mark.requirement("OVSI-REST-004", *refused.IDS)
+@every_vantage
+def test_candidate_below_a_removed_root(implementation: Implementation, vantage: Vantage) -> None:
+    """The mount of the candidate had a root without a name: what is mounted at its place now has another."""
+    with unmounted(implementation, vantage) as scene:
+        only_names(scene, candidate=True)
+        named = scene.layer("lower/0")["candidate"]["mount"]
+        for mount in (each for each in scene.document["mounts"] if each["id"] == named):
+            mount |= {"root": None, "missing": {"root": "its directory was removed"}}
+        seen = scene.attempt(b"--accept", b"unproved")
+        require(refused.judge(seen, "OVSI-REST-004", "not-found"), describe.text(scene.stack))
+
+
 @pytest.mark.requirement("OVSI-REST-005", *refused.IDS)
 @every_vantage
 def test_unproved_without_candidate(implementation: Implementation, vantage: Vantage) -> None:

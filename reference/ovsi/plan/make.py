@@ -227,6 +227,8 @@ def _ways(source: Source, place: Place | None, filesystem: Filesystem | None, ta
     mount = tables.mounts[place.mount] if place is not None and place.mount is not None else None
     path = source.path
     root = mount.root if mount is not None else None
+    if mount is not None and root is None and source.assurance != "proved":
+        return []  # below a root that was removed there is no such candidate any more (OVSI-REST-004)
     if place is not None and root is not None and (path is None or source.assurance != "proved"):
         path = joined(root, place.path)
     mapped = _by_map(filesystem, path, tables) if filesystem.id in tables.maps else None

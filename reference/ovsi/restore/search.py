@@ -222,6 +222,9 @@ class Search:
             )
         if self.barred:
             return Refusal("system-call", f"{subject} can't be reached: {self.barred}{why}", subject)
+        if not source.ways:
+            gone = "the place that the image has is of another boot, or below a directory that was removed"
+            return Refusal("source-missing", f"{subject} can't be looked for: {gone}{why}", subject)
         if self.mounted or self.missing:
             return Refusal(
                 "source-missing",
