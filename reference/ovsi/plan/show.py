@@ -94,15 +94,16 @@ def lines(plan: Plan) -> list[str]:
     out = []
     for overlay in plan.overlays:
         out.append(f"overlay {overlay.id}" + ("" if overlay.mounts else " (only as a layer)"))
-        width = max(len(source.name) for source in overlay.sources)
-        out += [f"  {source.name:<{width}}  {_in_words(source)}" for source in overlay.sources]
+        facts = [(source.name, _in_words(source)) for source in overlay.sources]
         words = [
             option.name if option.value is None else f"{option.name}={text(option.value)}" for option in overlay.options
         ]
-        out.append(f"  options     {','.join([*overlay.superblock_flags, *words]) or 'none'}")
-        out += [f"  security    {option.name}={text(option.value or b'')}" for option in overlay.security_options]
-        out += [f"  mount at    {text(mount.target)}{_of_root(mount)}" for mount in overlay.mounts]
-        out += [f"  note        {note}" for note in overlay.notes]
+        facts.append(("options", ",".join([*overlay.superblock_flags, *words]) or "none"))
+        facts += [("security", f"{option.name}={text(option.value or b'')}") for option in overlay.security_options]
+        facts += [("mount at", f"{text(mount.target)}{_of_root(mount)}") for mount in overlay.mounts]
+        facts += [("note", note) for note in overlay.notes]
+        width = max(len(name) for name, _ in facts)
+        out += [f"  {name:<{width}}  {words}" for name, words in facts]
     return [text(line.encode("utf-8", "surrogatepass")) for line in out + _of_all(plan)]
 
 

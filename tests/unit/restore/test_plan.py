@@ -161,7 +161,7 @@ def test_as_data_and_lines() -> None:
     assert json.loads(json.dumps(as_data(made)))["overlays"][0]["sources"][0]["name"] == "lower/0"
     text = "\n".join(lines(made))
     assert "/sub/l0 of 0:40 (seen at /srv/l0)" in text
-    assert "mount at    /t" in text
+    assert "  mount at  /t" in text
 
 
 def test_every_overlay_is_looked_at_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
