@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from ..linux.mounttable import MountTable
 
+_OTHERS = 64  # descriptors, at the very most, that are not of sources
+
 _held: list[int] = []
 _copies: list[int] = []
 _maps: dict[str, tuple[IdRange, ...]] = {}
@@ -141,6 +143,17 @@ def mount_table(*, unique_ids: bool) -> MountTable:
     """The mounts of the namespace that this process is in now."""
     with closing(process()) as directory:
         return read_mount_table_of(directory, unique_ids=unique_ids)
+
+
+def allow_descriptors(sources: int) -> None:
+    """Room for as many descriptors of sources, and others, as this process may have."""
+    if sources + _OTHERS <= os.sysconf("SC_OPEN_MAX"):
+        return
+    import resource  # mostly not needed
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def put_away(descriptors: Iterable[int]) -> None:

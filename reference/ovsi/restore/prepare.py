@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 
 from ..errors import Refusal
 from ..identity import by_device_alone
@@ -63,12 +62,10 @@ class Restore:
 
     def prepare(self) -> None:
         """Everything that can fail: then each overlay is finished, and detached."""
-        _allow_many_descriptors()
-        by_number = any(
-            source.filesystem is not None and by_device_alone(source.filesystem.type)
-            for overlay in self.plan.overlays
-            for source in overlay.sources
-        )
+        # One a source, and one more of an ID-mapped copy.
+        sources = [source for overlay in self.plan.overlays for source in overlay.sources]
+        own.allow_descriptors(sum(1 + (source.idmap is not None) for source in sources))
+        by_number = any(one.filesystem is not None and by_device_alone(one.filesystem.type) for one in sources)
         self._open_targets()
         with Namespace(unique_ids=by_number) as namespace:
             self.shared = {path: parent_is_shared(fd, namespace.table) for path, fd in self.targets.items()}
@@ -187,10 +184,3 @@ def _above(path: bytes) -> Iterator[bytes]:
     while path != b"/":
         path = plain(path[: path.rfind(b"/")])
         yield path
-
-
-def _allow_many_descriptors() -> None:
-    """A descriptor a source: as many as this process may have."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -62,14 +62,38 @@ def build(
     the call that failed, Refusal.
     """
 
+    context = None
+    if setup == "descriptor" and not _only_in_a_workshop(opened):
+        context = _with_layers(overlay, opened)  # here, for a child would first copy all the memory that it looks at
+
     def work() -> Outcome:
-        workshop = _Workshop(overlay, opened, mark)
+        workshop = _Workshop(overlay, opened, mark, context)
         workshop.by[setup]()
         return bring_out(overlay, workshop.made, workshop.spare)
 
-    options, mounts = in_child(work)
+    try:
+        options, mounts = in_child(work)
+    finally:
+        if context is not None:
+            os.close(context)
     assert isinstance(options, list)
     return options, mounts
+
+
+def _with_layers(overlay: OverlayPlan, opened: Sequence[Opened]) -> int:
+    """A context with everything set."""
+    fs = open_context(overlay)
+    try:
+        for source in opened:
+            set_fd(fs, KEYS[source.plan.role], source.fd)
+    except BaseException:
+        os.close(fs)
+        raise
+    return fs
+
+
+def _only_in_a_workshop(opened: Sequence[Opened]) -> bool:
+    return any(source.anchor.workshop is not None for source in opened)
 
 
 class _Workshop:
@@ -78,22 +102,24 @@ class _Workshop:
     `spare` is a detached copy of its root, None where the kernel makes none.
     """
 
-    def __init__(self, overlay: OverlayPlan, opened: Sequence[Opened], mark: Leftovers | None) -> None:
+    def __init__(
+        self, overlay: OverlayPlan, opened: Sequence[Opened], mark: Leftovers | None, context: int | None
+    ) -> None:
         self.overlay = overlay
         self.opened = opened
         self.mark = mark
+        self.context = context
         self.made = -1
         self.spare: int | None = None
         self.private = False
         self.by = {"descriptor": self._by_descriptor, "append": self._by_append, "page": self._by_page}
 
     def _by_descriptor(self) -> None:
-        if self._only_in_a_workshop():
-            self._attach_trees()
-        fs = open_context(self.overlay)
-        for source in self.opened:
-            set_fd(fs, KEYS[source.plan.role], source.fd)
-        self._finish(fs)
+        if self.context is not None:
+            self._finish(self.context)
+            return
+        self._attach_trees()
+        self._finish(_with_layers(self.overlay, self.opened))
 
     def _by_append(self) -> None:
         from .names import may_return, set_numbers, set_true_names  # few kernels need it
@@ -144,11 +170,9 @@ class _Workshop:
         """What the sources of a role are called, as long as the working directory is /proc/self/fd."""
         return [b"%d" % source.fd for source in self.opened if source.plan.role == role]
 
-    def _only_in_a_workshop(self) -> bool:
-        return any(source.anchor.workshop is not None for source in self.opened)
-
     def _attach_trees(self) -> int:
         """Have every source in a tree that is attached in the private namespace, on a tmpfs; return that."""
+        own.allow_descriptors(2 * len(self.opened))  # a tree of its own for each, at the worst
         for source in self.opened:
             if source.tree is None:
                 _into_a_tree(source)
