@@ -168,11 +168,8 @@ def _pairs(root: object) -> int:
         if not objects and not arrays:
             return pairs
         pairs += sum(map(len, objects))
-        level = []
-        for one in objects:
-            level += one.values()
-        for some in arrays:
-            level += some
+        level = [value for one in objects for value in one.values() if type(value) is not str]
+        level += [value for some in arrays for value in some if type(value) is not str]
     raise Fault("too-large", f"is nested more than {MAX_DEPTH} levels deep")
 
 

@@ -9,7 +9,7 @@ import sys
 
 from ..record import Record
 from . import foreign
-from .syscall import AT_EMPTY_PATH, libc_function, text
+from .syscall import AT_EMPTY_PATH, libc_function, quiet_function, text
 
 AT_HANDLE_FID = 0x200
 """A handle that need only identify, not open: more file systems make one (Linux 6.5)."""
@@ -23,7 +23,7 @@ _USUAL_SIZE = 128  # MAX_HANDLE_SZ
 _name_to_handle_at = libc_function(
     "name_to_handle_at", foreign.c_int, foreign.c_char_p, foreign.c_void_p, foreign.c_void_p, foreign.c_int
 )
-_ask_of_entry = foreign.libc["name_to_handle_at"]  # of which a failure says enough; the arguments are what they seem
+_ask_handle = quiet_function("name_to_handle_at")
 _open_by_handle_at = libc_function("open_by_handle_at", foreign.c_int, foreign.c_void_p, foreign.c_int)
 
 
@@ -94,16 +94,26 @@ class HandleReader:
         length, kind = _HEADER.unpack_from(known)
         return kind, bytes(known[_HEADER.size : _HEADER.size + length])
 
+    def is_of_fd(self, fd: int, handle: FileHandle) -> bool:
+        """Whether that is the handle of the object that `fd` is open on. False says nothing where asking fails."""
+        return self._ask(fd, b"", handle, AT_EMPTY_PATH)
+
     def mount_of_entry(self, dirfd: int, name: bytes, handle: FileHandle) -> int | None:
         """The ID of the mount on which a directory holds an object of that handle under a name without NUL.
 
         One system call that opens nothing. A link is not followed; what is mounted there is found. None where the
         object is another one, or anything stands in the way.
         """
+        if self._ask(dirfd, name, handle, 0):
+            return int.from_bytes(self._mount_id[:4], sys.byteorder)
+        return None
+
+    def _ask(self, dirfd: int, name: bytes, handle: FileHandle, flags: int) -> bool:
         kind, data = handle
         wanted, known = _HEADER.pack(len(data), kind) + data, self._bytes
         # The length that the kernel found there last is room enough for another handle of that length.
-        if not _ask_of_entry(dirfd, name, self._buffer, self._mount_id_buffer, 0) and known[: len(wanted)] == wanted:
-            return int.from_bytes(self._mount_id[:4], sys.byteorder)
+        failed = _ask_handle(dirfd, name, self._buffer, self._mount_id_buffer, flags)
+        if not failed and known[: len(wanted)] == wanted:
+            return True
         _HEADER.pack_into(known, 0, _USUAL_SIZE, 0)
-        return None
+        return False

@@ -111,6 +111,18 @@ def libc_function(name: str, *argument_types: Any) -> Callable[..., int]:
     return call
 
 
+def quiet_function(name: str) -> Callable[..., int]:
+    """A function of libc for hot places: -1 where it fails for whatever reason, or where this libc does not have it.
+
+    Its arguments go as they are: numbers that fit an int, bytes, buffers.
+    """
+    try:
+        function: Callable[..., int] = foreign.libc[name]
+    except AttributeError:
+        return lambda *_arguments: -1
+    return function
+
+
 def text(value: bytes) -> bytes:
     """The same bytes, for a call that takes a NUL-terminated string. Raises ValueError for a NUL inside."""
     if b"\0" in value:

@@ -7,9 +7,9 @@ import os
 
 from ..identity import Seen
 from ..linux.files import btrfs_subvolume, btrfs_uuid, file_system_uuid, generation
-from ..linux.handles import AT_HANDLE_FID, HandleReader
+from ..linux.handles import AT_HANDLE_FID, FileHandle, HandleReader
 from ..linux.syscall import closing
-from ..record import Record
+from ..record import Record, unchecked
 from . import own
 
 TYPE_CHECKING = False
@@ -59,7 +59,10 @@ def plainly_same(fd: int, superblock: Superblock, wanted: Identity, filesystem: 
     handle = wanted.handle
     if handle is None or handle.made_by == "producer" or not _same_superblock(superblock, filesystem):
         return False
-    return os.fstat(fd).st_ino == wanted.inode and _handle(fd) == (handle.type, handle.bytes)
+    if os.fstat(fd).st_ino != wanted.inode:
+        return False
+    expected = handle.type, handle.bytes
+    return _handles.is_of_fd(fd, unchecked(FileHandle, expected)) or _handle(fd) == expected
 
 
 def _same_superblock(superblock: Superblock, filesystem: Filesystem) -> bool:
