@@ -83,7 +83,7 @@ def all_named(facts: OverlayFacts, shown: ShownOptions) -> bool:
 def _lowers_named(facts: OverlayFacts, shown: ShownOptions) -> bool:
     """Whether as many lowers and data-only layers are shown as there are; roles stand together."""
     layers, lowers, data = facts.layers, len(shown.lowers), len(shown.data)
-    end = int(layers[0].role == "upper") + lowers
+    end = lowers + bool(layers and layers[0].role == "upper")  # one that is about to go may have no layer left
     if len(layers) != end + data:
         return False
     return (not lowers or layers[end - 1].role == "lower") and (not data or layers[end].role == "data")

@@ -105,7 +105,7 @@ class _Overlays:
         places = []
         for overlay in self._overlays:
             count, data = overlay.layer_count, overlay.data_layer_count or 0
-            if not 0 < count <= _MAX_LAYERS or data >= count or not overlay.layers:
+            if not 1 < count <= _MAX_LAYERS or data >= count or not overlay.layers:
                 raise Inconsistent(f"an overlay of {count} layers, {data} of them data-only")
             places.append((overlay.layers, count))
         known = self._arrays(view, places)

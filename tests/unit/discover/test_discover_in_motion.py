@@ -63,9 +63,11 @@ def test_overlays_that_come_and_go_by_the_hundred() -> None:
         make(f"/tmp/s/{number}/l0", {"a": "0"})
         make(f"/tmp/s/{number}/l1", {"b": "1"})
         make(f"/tmp/m/{number}")
-    make("/tmp/s/kept/l0")
-    make("/tmp/s/kept/l1")
-    overlay("/tmp/m/kept", ["/tmp/s/kept/l0", "/tmp/s/kept/l1"])
+    name = f"kept-{os.getpid()}"  # the whole system is asked, where another run may have its own
+    kept_at = f"/tmp/m/{name}"
+    make(f"/tmp/s/{name}/l0")
+    make(f"/tmp/s/{name}/l1")
+    overlay(kept_at, [f"/tmp/s/{name}/l0", f"/tmp/s/{name}/l1"])
     with meanwhile(hundreds):
         for _ in range(5):
             found, code = tried(EVERY_OVERLAY)
@@ -74,11 +76,11 @@ def test_overlays_that_come_and_go_by_the_hundred() -> None:
             else:
                 assert check_all(found) >= 1
                 assert found.complete
-            one, code = tried("/tmp/m/kept")
+            one, code = tried(kept_at)
             assert code == "changed-meanwhile" if one is None else check_all(one) == 1
         system = overlays_of_system()
         assert not (system.complete and not system.consistent)
-        kept = [each for each in system.found if any(seat.mount_point == b"/tmp/m/kept" for seat in each.seats)]
+        kept = [each for each in system.found if any(seat.mount_point == kept_at.encode() for seat in each.seats)]
         assert len(kept) == 1, "what stands still is in every answer"
     for number in range(COUNT):
         mountapi.umount2(f"/tmp/m/{number}".encode(), mountapi.MNT_DETACH) if os.path.ismount(f"/tmp/m/{number}") else 0
