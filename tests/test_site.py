@@ -247,3 +247,16 @@ def test_buttons(browser: Browser, site: Path) -> None:
     page.evaluate("document.getElementById('menu').click()")
     assert page.evaluate("document.getElementById('pages').checkVisibility()") is True
     assert page.overflow() == []
+
+
+@in_browser
+@pytest.mark.parametrize("width", [400, 800])
+def test_list_of_pages_opens_where_the_reader_is(browser: Browser, site: Path, width: int) -> None:
+    page = browser.open((site / "spec" / "07-restorer.html").as_uri() + "#OVSI-REST-012", width=width, height=800)
+    page.evaluate("document.getElementById('menu').click()")
+    header, top, bottom = page.evaluate(
+        "[document.querySelector('header').getBoundingClientRect().bottom,"
+        " ...['top', 'bottom'].map(side => document.getElementById('pages').getBoundingClientRect()[side])]"
+    )
+    assert header - 2 <= top <= header + 4
+    assert bottom <= 801
