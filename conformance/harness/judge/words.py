@@ -38,12 +38,13 @@ def unknown_keys(schema: Json, value: Any, at: str = "$") -> Iterator[str]:
 
 
 def _unknown(root: Json, schema: Json, value: Any, at: str) -> Iterator[str]:
+    if not isinstance(value, dict | list):
+        return
     branches = list(_branches(root, schema))
     if isinstance(value, list):
         items: Json = next((branch["items"] for branch in branches if "items" in branch), {})
         for number, child in enumerate(value):
             yield from _unknown(root, items, child, f"{at}[{number}]")
-    if not isinstance(value, dict):
         return
     known = {name: sub for branch in branches for name, sub in branch.get("properties", {}).items()}
     free = any(isinstance(branch.get("additionalProperties"), dict) for branch in branches)
