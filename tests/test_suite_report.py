@@ -15,7 +15,7 @@ from conformance.harness.known import Known
 from conformance.harness.report import Run
 from conformance.harness.schemas import errors_by
 from conformance.harness.scrub import scrubber
-from conformance.reporting import badge, junit, summary
+from conformance.reporting import badge, junit, report_page, summary
 from conformance.reporting.merging import merged
 
 CORE, RELATIVE = ("dumper", "core", "inside"), ("dumper", "relative", "inside")
@@ -163,6 +163,7 @@ def test_shards_make_the_report_of_the_whole() -> None:
         (shards(3)[:2], "not one report of each of 3 shards"),
         ([*shards(), *shards()[:1]], "not one report of each of 2 shards"),
         ([*shards()[:1], *shards(kernel="1.0")[1:]], "they differ in kernel"),
+        ([*shards()[:1], *shards(peer={"name": "n", "version": "1", "itself": True})[1:]], "they differ in peer"),
         (shards(closing=None), "unfinished: report 1, 2"),
         ([run_of([]).core()], "a report of no shard"),
     ],
@@ -187,6 +188,18 @@ def test_report_is_valid_and_so_is_one_that_is_unfinished() -> None:
     assert errors_by("report", run.document()) == []
     run.finished = False
     assert errors_by("report", run.document()) == []
+
+
+def test_a_report_names_the_peer() -> None:
+    """In words too: another implementation by its name, the same command as itself."""
+    run = run_of([(CORE, "passed")])
+    assert "peer" not in run.document()
+    assert "peer" not in report_page.edition(run.core())
+    for itself, shown in ((False, "other 2"), (True, "the implementation itself")):
+        run.peer = {"name": "other", "version": "2", "itself": itself}
+        assert errors_by("report", run.document()) == []
+        assert report_page.edition(run.core()).endswith(f"with {shown} as peer")
+        assert f"peer: {shown} ()" in run.summary()
 
 
 def test_junit() -> None:

@@ -55,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         run = report.Run(
             info=config.stash[_INFO],
             commands=(wanted.impl, wanted.peer),
+            peer=_peer(config),
             part=list(wanted.part),
             known=wanted.known,
             directory=wanted.report,
@@ -97,6 +98,15 @@ def _ask(implementation: Implementation) -> dict[str, Any]:
             "claims": [],
             "fault": str(verdict),
         }
+
+
+def _peer(config: pytest.Config) -> dict[str, Any] | None:
+    """The peer as a report names it."""
+    if _PEER not in config.stash:
+        return None
+    itself = config.stash[_PEER].is_also(config.stash[_IMPLEMENTATION])
+    named = (config.stash[_INFO] if itself else _ask(config.stash[_PEER]))["implementation"]
+    return {"name": named["name"], "version": named["version"], "itself": itself}
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -22,7 +22,8 @@ SAVE_EVERY = 10.0
 
 @dataclass
 class Run:
-    """The whole run. `info`: what the implementation said of itself; `commands`: its command, and the peer's.
+    """The whole run. `info`: what the implementation said of itself; `commands`: its command, and the peer's. `peer`:
+    as a report names it.
 
     `chosen`: the classes, profiles and vantages that were asked for; `part`: what else narrowed the run, to some of the
     tests of a claim. `finished`: it came to its end. `notes`: lines for the summary. `selected`: how many tests there
@@ -35,6 +36,7 @@ class Run:
     known: dict[str, Known] = field(default_factory=dict)
     directory: Path | None = None
     chosen: dict[str, list[str]] = field(default_factory=dict)
+    peer: Json | None = None
     finished: bool = False
     selected: int | None = None
     notes: list[str] = field(default_factory=list)
@@ -93,6 +95,7 @@ class Run:
     def summary(self) -> list[str]:
         implementation, tests = self.info["implementation"], list(self.tests.values())
         lines = [SHOWN, f"implementation: {implementation['name']} {implementation['version']} ({self.commands[0]})"]
+        lines += [f"peer: {summary.peer(self.peer)} ({self.commands[1]})"] if self.peer else []
         for claim, mine in summary.by_claim(self.core()).items():
             shown = ", ".join(f"{count} {word}" for word, count in summary.counts(mine).items())
             found, of = summary.share(mine)
@@ -141,6 +144,7 @@ class Run:
             "suite": SUITE,
             "specification": SPECIFICATION,
             "implementation": self.info["implementation"],
+            **({"peer": self.peer} if self.peer else {}),
             "kernel": os.uname().release,
             "abilities": {},
             "claims": self.info["claims"],

@@ -5,7 +5,7 @@ import re
 from . import summary
 from .summary import Json
 
-_SAME = ("suite", "specification", "implementation", "kernel", "claims", "withdrawn", "chosen")
+_SAME = ("suite", "specification", "implementation", "peer", "kernel", "claims", "withdrawn", "chosen")
 
 
 def merged(reports: list[Json]) -> Json:

@@ -17,8 +17,9 @@ def html(report: Json) -> str:
 
 
 def edition(report: Json) -> str:
-    """Which suite judged which version of the specification where."""
-    return f"Suite {report['suite']}, judging OVSI {report['specification']}, on Linux {report['kernel']}"
+    """Which suite judged which version of the specification where, and with whom."""
+    text = f"Suite {report['suite']}, judging OVSI {report['specification']}, on Linux {report['kernel']}"
+    return text + (f", with {summary.peer(report['peer'])} as peer" if "peer" in report else "")
 
 
 def mind(report: Json) -> Child:

@@ -12,6 +12,11 @@ ALWAYS = "info"
 """The class of the tests that judge what holds whatever is claimed."""
 
 
+def peer(named: Json) -> str:
+    """The other implementation, in words."""
+    return "the implementation itself" if named["itself"] else f"{named['name']} {named['version']}"
+
+
 def counts(tests: list[Json]) -> dict[str, int]:
     """Verdict -> how many, in the order of the specification."""
     found = Counter(test["verdict"] for test in tests)
