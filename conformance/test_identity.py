@@ -106,9 +106,16 @@ CLONED = Stack(
     "vantage",
     [pytest.param(Vantage.OUTSIDE, id="outside", marks=pytest.mark.claim("restorer", "filesystems", "outside"))],
 )
-def test_copy_of_a_disk(implementation: Implementation, vantage: Vantage) -> None:
-    """On another boot two file systems have one UUID: none of them is taken unless the caller says which."""
+@pytest.mark.parametrize("above", [False, True], ids=["beside", "above"])
+def test_copy_of_a_disk(implementation: Implementation, vantage: Vantage, above: bool) -> None:
+    """On another boot two file systems have one UUID: none of them is taken unless the caller says which.
+
+    Nor where the copy hides the original: it is mounted as well.
+    """
     with Ready(implementation, CLONED, vantage) as scene:
+        if above:
+            scene.sandbox.do(errands.bind, b"/copy", b"/store")
+            scene.sandbox.do(errands.unmount, b"/copy")
         del scene.overlay["layers"][2:]
         scene.document["host"]["bootId"] = OTHER_BOOT
         used = {scene.overlay["filesystem"], scene.layer("upper")["identity"]["filesystem"]}

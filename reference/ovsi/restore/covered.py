@@ -10,12 +10,15 @@ from ..linux.mountapi import MNT_DETACH, UMOUNT_NOFOLLOW, umount2
 from ..linux.namespaces import CLONE_NEWUSER, open_namespace, owning_user_namespace, setns
 from ..linux.syscall import closing
 from . import own
+from .child import in_child
 from .elsewhere import become_root_there
+from .look import told_uuid
 from .workshop import enter_private_namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..linux.mounttable import Mount, MountTable
+    from .child import Outcome
 
 
 class Uncovered:
@@ -42,6 +45,23 @@ class Uncovered:
                     errno.EPERM, f"what covers {text(self.mount.mount_point)} may not be undone here"
                 ) from None
             table = own.mount_table(unique_ids=False)
+
+
+def uuid_below_covers(mount: Mount) -> str | None:
+    """As `told_uuid`, of the file system of a mount that others hide."""
+
+    def work() -> Outcome:
+        Uncovered(mount).enter()
+        with closing(os.open(mount.mount_point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)) as fd:
+            found = own.mount_table(unique_ids=False).by_mount_id(own.mount_id(fd) or 0)
+            return told_uuid(fd) if found is not None and found.device == mount.device else None, ()
+
+    try:
+        uuid, _none = in_child(work)
+    except OSError:
+        return None
+    assert uuid is None or isinstance(uuid, str)
+    return uuid
 
 
 def _enter_owner() -> None:

@@ -239,7 +239,10 @@ class Finder:
         if not mounts and way.uuid is not None:
             bearers = self.namespace.by_uuid(way.uuid, fs_type)
             if len(bearers) > 1:
-                message = f"file systems {', '.join(bearers)} bear the same UUID: say with --map which one is meant"
+                names = ", ".join(bearers)
+                message = (
+                    f"file systems {names} bear one UUID, or can't be asked for theirs: say with --map which is meant"
+                )
                 raise Refusal("identity-ambiguous", message, way.uuid)
             mounts = next(iter(bearers.values()), [])
         if not mounts and way.device is None and way.mount_point is not None and (proved or way.uuid is None):

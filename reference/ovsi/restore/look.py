@@ -90,15 +90,21 @@ def _by_reading(fd: int, ask: object) -> int | None:
 
 def uuid_of_fd(fd: int) -> str | None:
     """The UUID of the file system that a readable descriptor is on, as text; None where there is none to read."""
-    raw = b""
+    return told_uuid(fd) or None
+
+
+def told_uuid(fd: int) -> str | None:
+    """The same, but empty where the file system says that it bears none; None: it does not tell."""
     for ask in (file_system_uuid, btrfs_uuid):
         try:
             raw = ask(fd)
         except OSError:
             continue
         break
-    if len(raw) != 16 or not any(raw):
+    else:
         return None
+    if len(raw) != 16 or not any(raw):
+        return ""
     digits = raw.hex()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 

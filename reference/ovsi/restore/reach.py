@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 
+from ..identity import row_of
 from ..linux.files import (
     RESOLVE_BENEATH,
     RESOLVE_NO_MAGICLINKS,
@@ -13,10 +15,10 @@ from ..linux.files import (
     RESOLVE_NO_XDEV,
     openat2,
 )
-from ..linux.syscall import common, syscall
+from ..linux.syscall import closing, common, syscall
 from ..plan.paths import relative
 from . import own
-from .look import Superblock, uuid_of_fd
+from .look import Superblock, told_uuid, uuid_of_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,16 +143,42 @@ class Namespace:
         return Superblock(mount.fs_type.decode(errors="replace"), mount.device, self._by_device[mount.device])
 
     def by_uuid(self, uuid: str, fs_type: str) -> dict[str, list[Mount]]:
-        """The mounts of the file systems of that type that bear this UUID, by device: more than one is a copy."""
+        """The mounts of the file systems of that type that bear this UUID, by device: more than one is a copy.
+
+        Where one bears it, those that can't be asked for theirs count as well: they may be the one that is meant.
+        """
         mounts: dict[str, list[Mount]] = {}
         for mount in self.table.entries:
             if mount.fs_type.decode(errors="replace") == fs_type:
                 mounts.setdefault(mount.device, []).append(mount)
-        return {device: group for device, group in mounts.items() if self._bears(group, uuid)}
+        borne = {device: self._uuid(group) for device, group in mounts.items()}
+        bearers = [device for device, known in borne.items() if known == uuid]
+        if bearers and row_of(fs_type).later is not None:  # of other types no copy bears the UUID
+            bearers += [device for device, known in borne.items() if known is None]
+        return {device: mounts[device] for device in bearers}
 
-    def _bears(self, group: list[Mount], uuid: str) -> bool:
-        anchors = (self.anchor(mount) for mount in group)
-        return next((anchor.superblock.uuid == uuid for anchor in anchors if anchor is not None), False)
+    def _uuid(self, group: list[Mount]) -> str | None:
+        """As `told_uuid`, by the first mount of a file system that tells it; of covered ones a child uncovers one."""
+        for mount in group:
+            anchor = self.anchor(mount)
+            uuid = _uuid_of_file(mount) if anchor is None else told_uuid(anchor.fd)
+            if uuid is not None:
+                return uuid
+        from .covered import uuid_below_covers
+
+        return uuid_below_covers(group[0])
+
+
+def _uuid_of_file(mount: Mount) -> str | None:
+    """By a mount of a single file, as containers have them; None where that is hidden, or may not be read."""
+    try:
+        with closing(os.open(mount.mount_point, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)) as fd:
+            if own.mount_id(fd) != mount.mount_id or not stat.S_ISREG(os.fstat(fd).st_mode):
+                return None
+            with closing(own.reopen(fd, os.O_RDONLY)) as readable:
+                return told_uuid(readable)
+    except OSError:
+        return None
 
 
 def _open_directory(path: bytes) -> int:

@@ -146,11 +146,18 @@ sub mounts_of {
     my $other = $beside && !$beside->{fd} ? $self->inner_path($beside) : undef;
     my @found;
     for my $space (@{ $self->{spaces} }) {
-        my (@here, %devices);
+        my (@here, %devices, %untold);
         for my $mount (@{ $space->{table} }) {
             next if $mount->{type} ne $fs->{type};
-            next if $self->{same_boot} ? $mount->{device} ne $fs->{device}
-                : !defined $fs->{uuid} || $space->uuid_of($mount) ne $fs->{uuid};
+            if ($self->{same_boot}) { next if $mount->{device} ne $fs->{device} }
+            else {
+                next unless defined $fs->{uuid};
+                my $uuid = $space->uuid_of($mount);
+                $untold{ $mount->{device} } //= 1 unless defined $uuid;    # hidden, or not to be read: it may be a copy
+                next unless defined $uuid;
+                $untold{ $mount->{device} } = 0;
+                next unless $uuid eq $fs->{uuid};
+            }
             $devices{ $mount->{device} } = 1;
             my $root = $space->root_of($mount) // next;
             next if grep { $_ eq 'idmapped' } @{ $mount->{attributes} };
@@ -162,8 +169,9 @@ sub mounts_of {
             push @here, { mount => $mount, space => $space, root => $root, rank => $rank, with => $other,
                 detached => $beside && $beside->{fd} && $beside->{detached} && $beside->{mount} == $mount };
         }
+        my $copies = row($fs->{type}, 0) ? grep { $_ } values %untold : 0;
         refuse('identity', 'identity-ambiguous', "$what: several file systems bear its UUID", $what)    # OVSI-ID-012
-            if keys %devices > 1 && !$self->{same_boot};
+            if !$self->{same_boot} && %devices && keys(%devices) + $copies > 1;
         push @found, sort { $a->{rank} <=> $b->{rank} } @here;
     }
     return @found if @found || $self->{same_boot} || !$at;
@@ -248,7 +256,7 @@ sub candidate {
     else {
         for my $at (map { $self->mounted_at($_, to_bytes($was->{mountPoint}), $fs->{type}) // () } @{ $self->{spaces} }) {
             next if $self->{same_boot} ? $at->{mount}{device} ne $fs->{device}
-                : defined $fs->{uuid} && $fs->{uuid} ne $at->{space}->uuid_of($at->{mount});
+                : defined $fs->{uuid} && $fs->{uuid} ne ($at->{space}->uuid_of($at->{mount}) // '');
             $found = $self->by_path($at, $path) and last;
         }
         missing($what, 'its candidate is not there') unless $found;

@@ -78,11 +78,12 @@ sub mount_at {
     return $mount;
 }
 
+# The UUID of its file system, empty where that has none; undefined where the mount is hidden, or may not be read.
 sub uuid_of {
     my ($self, $mount) = @_;
     return $self->{uuids}{ $mount->{device} } //= do {
-        my $root     = $self->root_of($mount) // return '';
-        my $readable = OVSI::Kernel::readable($root) // return '';
+        my $root     = $self->root_of($mount) // return;
+        my $readable = OVSI::Kernel::readable($root) // return;
         my $uuid     = OVSI::Kernel::uuid($readable, $mount->{type});
         OVSI::Kernel::close_fd($readable);
         $uuid // '';
