@@ -53,7 +53,7 @@ types: $(VENV)/.dependencies  ## mypy --strict
 unit: $(VENV)/.installed  ## The project's own tests, the mutants among them
 	$(BIN)/pytest tests -n $(WORKERS) $(PYTEST_ARGS)
 
-mutants: $(VENV)/.installed  ## Each mutant by every kind of test that can notice it (most of an hour)
+mutants: $(VENV)/.installed  ## Each mutant by every kind of test that can notice it (hours; PYTEST_ARGS="-k name" for some)
 	OVSI_MUTANTS=wide $(BIN)/pytest tests/test_mutants.py -n $(WORKERS) $(PYTEST_ARGS)
 
 site: $(VENV)/.dependencies  ## The site, strictly

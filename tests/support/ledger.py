@@ -38,6 +38,12 @@ def enter(kind: str, name: str, outcome: str) -> None:
     (LEDGER / f"{kind}-{name}.json").write_text(json.dumps(entry) + "\n")
 
 
+def note(name: str, found: object) -> None:
+    """Take down something to read."""
+    LEDGER.mkdir(parents=True, exist_ok=True)
+    (LEDGER / f"{name}.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
 def outcome_of(kind: str, name: str) -> str:
     path = LEDGER / f"{kind}-{name}.json"
     if not path.exists():
