@@ -50,6 +50,17 @@ def test_no_implementation(command: str, why: str, tmp_path: Path) -> None:
     assert errors_by("report", report) == []
 
 
+def test_a_file_that_is_no_program_is_not_given_to_a_shell(tmp_path: Path) -> None:
+    """Executable, and neither a program nor a script that says by what: the kernel refuses it (ENOEXEC)."""
+    file = tmp_path / "adapter"
+    file.write_text("exit 0\n")
+    file.chmod(0o755)
+    ran = suite(f"--impl={file}")
+    assert ran.returncode == 1
+    assert "the command can't be run; stderr: [Errno 8]" in ran.stdout
+    assert "nothing else was attempted" in ran.stdout
+
+
 @pytest.mark.parametrize("words", [(), ("--impl=",), ("--impl=  ",)])
 def test_no_command_is_wrong_usage(words: tuple[str, ...]) -> None:
     ran = suite(*words)

@@ -9,6 +9,9 @@ LAYER_NAMES = frozenset({"lowerdir", "lowerdir+", "datadir+", "upperdir", "workd
 SHOWN_ONLY = frozenset({"lowerdir_mnt_id", "upperdir_mnt_id"})
 FLAGS = frozenset({"rw", "ro", "sync", "dirsync", "mand", "lazytime"})
 ALWAYS = ("redirect_dir", "index", "nfs_export", "metacopy", "xino")
+AS_IF_LEFT_OUT = {("verity", b"off"), ("fsync", b"auto"), ("uuid", b"auto")}
+"""Options with the value that a kernel behaves by where they are not said."""
+NOT_IN_EFFECT = "not in effect"
 Options = dict[str, bytes | None]
 
 

@@ -3,8 +3,7 @@
 from typing import Any
 
 from .imagecheck import Json, entry, raw
-
-_LEFT_OUT = {("verity", b"off"), ("fsync", b"auto"), ("uuid", b"auto")}
+from .options import AS_IF_LEFT_OUT
 
 
 def project(image: Json) -> list[Json]:
@@ -59,7 +58,7 @@ def _sources(overlay: Json) -> list[Json]:
 
 
 def _overlay(image: Json, overlay: Json, numbers: dict[str, int]) -> Json:
-    options = {_option(option) for option in overlay["options"]} - _LEFT_OUT
+    options = {_option(option) for option in overlay["options"]} - AS_IF_LEFT_OUT
     return {
         "layers": [(layer["role"], _source(image, layer, numbers)) for layer in overlay["layers"]],
         "work": _source(image, overlay["work"], numbers) if "work" in overlay else None,

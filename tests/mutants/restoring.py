@@ -205,6 +205,20 @@ def leaves_it_to_the_defaults(document: Json, given: Given) -> None:
         overlay["options"] = []
 
 
+@member(MUTANTS, "source", "OVSI-REST-014", f"{EXACT}[core-one-lower-inside]")
+def adds_a_check(document: Json, given: Given) -> None:
+    """Mounts as it would mount for itself: with an option more."""
+    for overlay in document["overlays"]:
+        overlay["options"].append({"name": "default_permissions", "value": None})
+
+
+@member(MUTANTS, "source", "OVSI-REST-014", f"{EXACT}[core-default-permissions-inside]")
+def options_have_values(document: Json, given: Given) -> None:
+    """Gives those that are a name and a value."""
+    for overlay in document["overlays"]:
+        overlay["options"] = [each for each in overlay["options"] if each["value"] is not None]
+
+
 @member(MUTANTS, "source", "OVSI-REST-015", f"{RESTORER}option_that_the_kernel_lacks[x_no_such_option-inside]")
 def drops_strange_options(document: Json, given: Given) -> None:
     known = [

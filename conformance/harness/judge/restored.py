@@ -81,8 +81,9 @@ def _mounted(seen: Restoration, mount: Mount) -> Iterator[Finding]:
     true = seen.truth.target
     want, got = options.effective(true), options.effective(mount)
     for name in sorted(want.keys() | got.keys()):
-        if want.get(name) != got.get(name) and name in want:
-            yield Finding("OVSI-REST-014", f"option {name}", repr(want[name]), repr(got.get(name, "not in effect")))
+        given, found = want.get(name, options.NOT_IN_EFFECT), got.get(name, options.NOT_IN_EFFECT)
+        if given != found and (name in want or (name != "uuid" and (name, found) not in options.AS_IF_LEFT_OUT)):
+            yield Finding("OVSI-REST-014", f"option {name}", repr(given), repr(found))
     for name, old, new in (
         ("attributes", true.attributes, mount.attributes),
         ("superblock flags", true.flags, mount.flags),
