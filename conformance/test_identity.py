@@ -64,15 +64,17 @@ def test_overlay_that_is_still_mounted(implementation: Implementation, vantage: 
             require([Finding("OVSI-REST-006", "restore", "done", str(answer))], describe.text(scene.stack))
 
 
-PACKED = Stack(
-    "packed-lowers",
-    "filesystems",
-    (upper(b"/u"), lower(b"/a", on="image"), lower(b"/b", on="image")),
-    work(b"/w"),
-    filesystems=(FileSystem("store", b"/store"), FileSystem("image", b"/image", "squashfs")),
-    vantages=OUTSIDE,
-    needs=("squashfs",),
-)
+def packed(kind: str) -> Stack:
+    """Two lowers on an image of that kind."""
+    return Stack(
+        f"packed-in-{kind}",
+        "filesystems",
+        (upper(b"/u"), lower(b"/a", on="image"), lower(b"/b", on="image")),
+        work(b"/w"),
+        filesystems=(FileSystem("store", b"/store"), FileSystem("image", b"/image", kind)),
+        vantages=OUTSIDE,
+        needs=(kind,),
+    )
 
 
 @pytest.mark.requirement("OVSI-ID-010", *refused.IDS)
@@ -80,10 +82,16 @@ PACKED = Stack(
     "vantage",
     [pytest.param(Vantage.OUTSIDE, id="outside", marks=pytest.mark.claim("restorer", "filesystems", "outside"))],
 )
-def test_image_that_was_mounted_anew(implementation: Implementation, vantage: Vantage) -> None:
-    """A squashfs is on that loop device, at that place and by that mount ID; only what is given once differs."""
-    with Ready(implementation, PACKED, vantage) as scene:
+@pytest.mark.parametrize("kind", ["squashfs", "erofs"])
+def test_image_that_was_mounted_anew(implementation: Implementation, vantage: Vantage, kind: str) -> None:
+    """One is on that loop device, at that place and by that mount ID; only what is given once differs.
+
+    An erofs may have been made without a UUID, so the image has none.
+    """
+    with Ready(implementation, packed(kind), vantage) as scene:
         borne = scene.layer("lower/0")["identity"]["filesystem"]
+        for filesystem in (each for each in scene.document["filesystems"] if each["id"] == borne):
+            filesystem.pop("uuid", None)
         listed = [mount for mount in scene.document["mounts"] if mount["filesystem"] == borne]
         for mount in listed:
             mount |= {"uniqueId": "1"} if "uniqueId" in mount else {"mountId": mount["mountId"] + 100_000}

@@ -56,9 +56,12 @@ def stability_of(fs_type: str) -> Stability:
     return row_of(fs_type).stability
 
 
-def by_device_alone(fs_type: str) -> bool:
-    """Whether the device number is all that tells which superblock it was: OVSI-ID-010."""
-    return fs_type in ("squashfs", "overlay")
+def by_device_alone(fs_type: str, uuid: str | None = None) -> bool:
+    """Whether the device number is all that tells which superblock it was (OVSI-ID-010).
+
+    `uuid`: one that both sides know. An erofs may have been made without a UUID, and older kernels do not tell it.
+    """
+    return fs_type in ("squashfs", "overlay") or (fs_type == "erofs" and uuid is None)
 
 
 class Seen(Record):

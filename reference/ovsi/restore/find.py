@@ -234,7 +234,7 @@ class Finder:
         mounts: list[Mount] = []
         if way.device is not None:
             mounts = table.by_device(way.device)
-            if by_device_alone(fs_type) and not any(witness.still_in(table) for witness in way.witnesses):
+            if by_device_alone(fs_type) and not self._is_still_there(way, fs_type, mounts):
                 mounts = []
         if not mounts and way.uuid is not None:
             bearers = self.namespace.by_uuid(way.uuid, fs_type)
@@ -250,6 +250,13 @@ class Finder:
             # candidate there may be nothing to judge it by, and another UUID is another file system (OVSI-REST-004).
             mounts = [mount for mount in table.stack_at(way.mount_point)[-1:] if mount.fs_type == fs_type.encode()]
         return mounts
+
+    def _is_still_there(self, way: ByMount, fs_type: str, mounts: list[Mount]) -> bool:
+        """Whether a device number is still the superblock's that the image means, not of one that came after it."""
+        if any(witness.still_in(self.namespace.table) for witness in way.witnesses):
+            return True
+        told = any(self.namespace.uuid_of(mount) for mount in mounts)
+        return not by_device_alone(fs_type, way.uuid if told else None)
 
 
 def _serves(mount: Mount, writable: bool) -> bool:

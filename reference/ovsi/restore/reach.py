@@ -121,6 +121,11 @@ class Namespace:
             return None
         return Anchor(fd, self._superblock(fd, mount), mount)
 
+    def uuid_of(self, mount: Mount) -> str | None:
+        """The UUID of its file system; None where that has none, or it can't be asked."""
+        anchor = self.anchor(mount)
+        return None if anchor is None else anchor.superblock.uuid
+
     def keep(self, anchor: Anchor) -> Anchor:
         """Take over an anchor that was made elsewhere, to be closed with the rest."""
         self._kept.append(anchor)

@@ -130,7 +130,8 @@ class Search:
         filesystem, finder = self.source.filesystem, self.finder
         if found is None or found.verdict is not SAME or filesystem is None:
             return found
-        alone = finder.plan.same_boot and by_device_alone(filesystem.type)
+        uuid = filesystem.uuid and found.anchor.superblock.uuid
+        alone = finder.plan.same_boot and by_device_alone(filesystem.type, uuid)
         if alone and not any(witness.still_in(finder.namespace.table) for witness in way.witnesses):
             detail = "no mount of its file system that the image lists is there, so its device number may be another's"
             found.verdict = Verdict("unconfirmed", detail)

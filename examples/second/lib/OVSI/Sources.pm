@@ -129,7 +129,8 @@ sub proved {
 # OVSI-ID-010: the device number of a squashfs or overlay says something only while one of its mounts is still there.
 sub gone {
     my ($self, $fs) = @_;
-    return 0 unless $self->{same_boot} && $fs->{type} =~ /^(?:squashfs|overlay)$/;
+    my $alone = $fs->{type} =~ /^(?:squashfs|overlay)$/ || $fs->{type} eq 'erofs' && !defined $fs->{uuid};
+    return 0 unless $self->{same_boot} && $alone;    # nothing but the device number tells which it was
     for my $was (grep { $_->{filesystem} eq $fs->{id} } values %{ $self->{mounts} }) {
         my ($root, $point) = (to_bytes($was->{root} // ''), to_bytes($was->{mountPoint}));
         return 0 if grep { $_->has($was, $root, $point) } @{ $self->{spaces} };
