@@ -12,7 +12,7 @@ import errno
 import os
 
 from ..errors import Refusal
-from ..linux.mountapi import create, fsmount, mount, set_fd, set_string
+from ..linux.mountapi import MNT_DETACH, create, fsmount, mount, set_fd, set_string, umount2
 from ..linux.syscall import closing
 from ..plan.options import SUPERBLOCK_FLAGS
 from . import own
@@ -61,15 +61,18 @@ def build(
     This creates the superblock, which writes to upper and work; just before that the mark is removed. Raises OSError of
     the call that failed, Refusal.
     """
-
     context = None
     if setup == "descriptor" and not _only_in_a_workshop(opened):
         context = _with_layers(overlay, opened)  # here, for a child would first copy all the memory that it looks at
 
     def work() -> Outcome:
         workshop = _Workshop(overlay, opened, mark, context)
-        workshop.by[setup]()
-        return bring_out(overlay, workshop.made, workshop.spare)
+        try:
+            workshop.by[setup]()
+            return bring_out(overlay, workshop.made, workshop.spare)
+        except BaseException:
+            workshop.take_down()
+            raise
 
     try:
         options, mounts = in_child(work)
@@ -154,6 +157,16 @@ class _Workshop:
             self._remove_mark()
             mount(source_of(self.overlay), b"%d" % target, b"overlay", _flags(self.overlay), page)
         self.made = os.open(b"overlay", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
+
+    def take_down(self) -> None:
+        """Of a failure: what goes with a namespace that ends goes some time later, and would be in use until then."""
+        if self.made >= 0:
+            try:
+                own.stand_among_descriptors()
+                umount2(b"%d" % self.made, MNT_DETACH)
+            except OSError:
+                pass  # it was not attached yet, or is no longer
+            own.put_away((self.made,))
 
     def _remove_mark(self) -> None:
         if self.mark is not None:
