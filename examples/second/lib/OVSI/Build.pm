@@ -13,7 +13,7 @@ my %FLAG = map { $_ => 1 } qw(rw ro sync dirsync mand lazytime);
 my %ATTRIBUTE = (rw => 0, ro => 1, nosuid => 2, nodev => 4, noexec => 8, relatime => 0, noatime => 0x10,
     nodiratime => 0x80, nosymfollow => 0x200000);
 use constant { STRICTATIME => 0x20, ALL_ATTRIBUTES => 0x2000ff };
-use constant { MS_UNBINDABLE => 1 << 17, MS_PRIVATE => 1 << 18, MS_SHARED => 1 << 20 };
+use constant { MS_UNBINDABLE => 1 << 17, MS_PRIVATE => 1 << 18, MS_SLAVE => 1 << 19, MS_SHARED => 1 << 20 };
 
 # What a kernel without the option behaves by (OVSI-REST-015).
 my %NEUTRAL = (verity => 'off', fsync => 'auto', uuid => 'null');
@@ -125,22 +125,82 @@ sub failed {
     refuse(@why, $message =~ s/[\r\n]+/ /gr, $overlay->{id});
 }
 
-# mount_for(root of the overlay, mount of the image): a detached mount of the right directory, attributes and
-# propagation. fresh: the root's own mount may be used up.
+# mounts_for(root of the overlay, mounts of the image): for each a detached mount, {fd, propagation}. A mount of the image
+# is undef where the overlay is mounted nowhere in it.
+sub mounts_for {
+    my ($top, @mounts) = @_;
+    my $groups = groups($top, @mounts);
+    my @ready;
+    for my $i (reverse 0 .. $#mounts) {    # clones first: an unbindable mount has none, and the first takes the root's own
+        my ($from, $propagation) = $groups->{of}->($mounts[$i]);
+        my $fd = mount_for($from // $top, $mounts[$i], $i == 0 && !defined $from, $propagation);
+        $ready[$i] = { fd => $fd, propagation => $propagation };
+    }
+    OVSI::Kernel::close_fd($_) for values %{ $groups->{base} };    # nobody else is in a group
+    return @ready;
+}
+
+# OVSI-REST-035. A copy of a shared mount is its peer, a copy made a slave is a slave of the group (annex A.6). So a group
+# that several mounts of the image name has a base, a shared copy of the whole overlay, and its members and slaves are
+# copies of that, whatever their roots. of(mount): the base to copy, if there is one, and the propagation of the copy.
+sub groups {
+    my ($top, @mounts) = @_;
+    my (%members, %named, %base, %begun);
+    for my $is (map { $_ ? $_->{propagation} // {} : {} } @mounts) {
+        push @{ $members{ ${ $is->{peerGroup} } } }, $is if $is->{peerGroup};
+        $named{$$_}++ for grep { defined } @$is{qw(peerGroup master)};
+    }
+    my $base;
+    # The master of a group that is restored too. An image may say that two groups are slaves of each other; a kernel
+    # never does, and where such a circle is closed nothing is made a slave.
+    my $master = sub {
+        my ($number) = map { $$_ } grep { $_ && $members{$$_} } map { $_->{master} } @_;
+        return defined $number ? $base->($number) : undef;
+    };
+    $base = sub {
+        my ($number) = @_;
+        return $base{$number} if $begun{$number}++;
+        my $above = $master->(@{ $members{$number} });
+        my $fd = OVSI::Kernel::clone_tree($above // $top) // no_part('/');
+        for my $word (defined $above ? MS_SLAVE : (), MS_SHARED) {
+            OVSI::Kernel::set_attributes($fd, 0, 0, $word) // refuse_errno($! + 0, 'the propagation was not taken', '/');
+        }
+        return $base{$number} = $fd;
+    };
+    my $of = sub {
+        my ($mount) = @_;
+        my ($is, $own) = ($mount && $mount->{propagation} || {}, propagation($mount));
+        if ($own == MS_SHARED) {
+            my $number = ${ $is->{peerGroup} };
+            my $alone = $named{$number} == 1 && !($is->{master} && $members{ ${ $is->{master} } });
+            return ($alone ? undef : $base->($number), $own);
+        }
+        my $above = $own == MS_PRIVATE ? $master->($is) : undef;
+        return ($above, defined $above ? MS_SLAVE : $own);
+    };
+    return { of => $of, base => \%base };
+}
+
+sub no_part {
+    my ($root) = @_;
+    refuse('unsupported', 'unsupported-kernel', "a part of a detached mount can't be mounted: $!", $root);
+}
+
+# mount_for(detached mount of the whole overlay, mount of the image, itself, propagation): a detached mount of the right
+# directory, attributes and propagation. itself: the first mount's may be used up.
 sub mount_for {
-    my ($top, $mount, $fresh) = @_;
+    my ($from, $mount, $itself, $propagation) = @_;
     my $root = !$mount ? '/' : defined $mount->{root} ? to_bytes($mount->{root})    # OVSI-REST-020
         : refuse('not-found', 'source-missing', 'the root of the mount was removed', $mount->{id});
-    my $fd = $top;
-    if ($root ne '/' || !$fresh) {
-        my $dir = OVSI::Kernel::open_below($top, $root)
+    my $fd = $from;
+    if ($root ne '/' || !$itself) {
+        my $dir = OVSI::Kernel::open_below($from, $root)
             // refuse('not-found', 'source-missing', "the overlay has no directory $root: $!", $root);
-        $fd = OVSI::Kernel::clone_tree($dir)
-            // refuse('unsupported', 'unsupported-kernel', "a part of a detached mount can't be mounted: $!", $root);
+        $fd = OVSI::Kernel::clone_tree($dir) // no_part($root);
         OVSI::Kernel::close_fd($dir);
     }
     my $set = attributes($mount);
-    defined OVSI::Kernel::set_attributes($fd, $set, ALL_ATTRIBUTES & ~($set & 0xf), propagation($mount))
+    defined OVSI::Kernel::set_attributes($fd, $set, ALL_ATTRIBUTES & ~($set & 0xf), $propagation)
         or refuse_errno($! + 0, 'the attributes were not taken', $root);
     return $fd;
 }
@@ -156,7 +216,8 @@ sub attributes {    # OVSI-REST-018; asked for before anything is made, too. No 
     return $set;
 }
 
-sub propagation {    # OVSI-REST-019
+# OVSI-REST-019, of one mount alone
+sub propagation {
     my ($mount) = @_;
     my $is = $mount && $mount->{propagation} || {};
     return $is->{peerGroup} ? MS_SHARED : $is->{unbindable} ? MS_UNBINDABLE : MS_PRIVATE;

@@ -193,6 +193,13 @@ sub move_mount {
     return call(move_mount => int $from, $a, int $to, $b, 0x4 | 0x40);    # both by descriptor
 }
 
+# MOVE_MOUNT_SET_GROUP: a private mount gets the peer group and the master of another one.
+sub share_like {
+    my ($from, $to) = @_;
+    my ($a, $b) = ('', '');
+    return call(move_mount => int $from, $a, int $to, $b, 0x4 | 0x40 | 0x100);
+}
+
 sub set_attributes {
     my ($fd, $set, $clear, $propagation, $user) = @_;
     my ($empty, $what) = ('', pack 'Q4', $set, $clear, $propagation, $user // 0);

@@ -236,12 +236,9 @@ sub build {
             my $shown = OVSI::Build::shown($top, $self->{proc});
             if (defined $shown) { OVSI::Build::verify($overlay, $shown, $one->{found}) }
             else                { warn "this kernel does not let a detached mount be looked at\n" }
-            # Clones first: an unbindable mount has none.
-            my @later = reverse 1 .. $#{ $one->{places} };
-            for my $i (@later, 0) {
-                my $fd = OVSI::Build::mount_for($top, $one->{places}[$i][0], $i == 0);
-                $one->{ready}[$i] = { fd => $fd, id => OVSI::Kernel::statx($fd)->{mount} };
-            }
+            my @mounts = map { $_->[0] } @{ $one->{places} };
+            $one->{ready} = [map { { %$_, id => OVSI::Kernel::statx($_->{fd})->{mount} } }
+                OVSI::Build::mounts_for($top, @mounts)];
         });
     }
 }
@@ -251,11 +248,11 @@ sub commit {
     my ($self) = @_;
     $self->{spaces}[0]->run(sub {
         for my $place (@{ $self->{order} }) {
-            my $fd = $place->{one}{ready}[$place->{index}]{fd};
+            my ($fd, $propagation) = @{ $place->{one}{ready}[$place->{index}] }{qw(fd propagation)};
             my ($to, $shown, $busy) = $self->target($place->{path});
             refuse('target', 'target-busy', 'the target is a mount point already', $shown) if $busy;
             # Below a shared mount the kernel makes the new mount shared as well, and takes no unbindable one.
-            my $propagation = OVSI::Build::propagation($place->{mount});
+            my $twin = $propagation == OVSI::Build::MS_SLAVE ? OVSI::Kernel::clone_tree($fd) : undef;
             my $attached = OVSI::Kernel::move_mount($fd, $to);
             if (!defined $attached && $! == EINVAL && $propagation == OVSI::Build::MS_UNBINDABLE) {
                 OVSI::Kernel::set_attributes($fd, 0, 0, OVSI::Build::MS_PRIVATE);
@@ -263,10 +260,24 @@ sub commit {
             }
             $attached // refuse_errno($! + 0, 'the mount was not attached', $shown);
             push @{ $self->{done} }, $fd;
-            OVSI::Kernel::set_attributes($fd, 0, 0, $propagation) if $propagation != OVSI::Build::MS_SHARED;
-            OVSI::Kernel::close_fd($to);
+            if (defined $twin) { $self->stay_slave($fd, $twin, $shown) }
+            elsif ($propagation != OVSI::Build::MS_SHARED) { OVSI::Kernel::set_attributes($fd, 0, 0, $propagation) }
+            OVSI::Kernel::close_fd($_) for $to, $twin;
         }
     });
+}
+
+# A slave that was attached below a shared mount is shared too by now, maybe with copies of it, and made a slave again it
+# might be one of theirs. So it is made what its twin is, which was attached nowhere.
+sub stay_slave {
+    my ($self, $fd, $twin, $shown) = @_;
+    my $table = OVSI::Kernel::openat2($self->{proc}, 'self/mountinfo', O_RDONLY, 0);
+    defined $table && open my $lines, '<&=', $table or refuse_errno($! + 0, 'the mount table can not be read', $shown);
+    my $id = OVSI::Kernel::statx($fd)->{mount};
+    my ($is) = grep { $_->{id} == $id } @{ parse_mounts(join '', <$lines>) };
+    return unless $is && $is->{propagation}{peerGroup};
+    OVSI::Kernel::set_attributes($fd, 0, 0, OVSI::Build::MS_PRIVATE);
+    OVSI::Kernel::share_like($twin, $fd) // refuse_errno($! + 0, 'the mount did not become a slave', $shown);
 }
 
 sub undo {
