@@ -12,6 +12,8 @@ from typing import Any
 import jsonschema
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+PYTHON = ("env", "--default-signal", sys.executable)
+"""With the usual signals: who runs the tests in the background may have some of them ignored."""
 VECTORS = REPOSITORY / "conformance" / "vectors"
 VALID = VECTORS / "valid" / "writable.json"
 ERROR = jsonschema.Draft202012Validator(json.loads((REPOSITORY / "schemas" / "error.json").read_text()))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .harness import INFO, REPOSITORY, VALID, VECTORS, ovsi, refused
+from .harness import INFO, PYTHON, REPOSITORY, VALID, VECTORS, ovsi, refused
 
 
 def test_info_is_valid_and_claims_each_triple_once() -> None:
@@ -147,7 +147,7 @@ def test_a_full_device_is_told() -> None:
 def test_interrupted_while_it_waits_for_its_input() -> None:
     import signal
 
-    program = [sys.executable, "-m", "ovsi", "validate", "--image", "-"]
+    program = [*PYTHON, "-m", "ovsi", "validate", "--image", "-"]
     pipe = subprocess.PIPE
     with subprocess.Popen(program, env=_environment(), stdin=pipe, stdout=pipe, stderr=pipe) as process:
         assert process.stderr is not None

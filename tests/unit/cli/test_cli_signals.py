@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .harness import REPOSITORY, refused
+from .harness import PYTHON, REPOSITORY, refused
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(REPOSITORY / "reference")}
 AT = """
@@ -28,7 +28,7 @@ cli.run()
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_an_interrupted_program_says_so(number: str) -> None:
     program = AT.format(signal=number, words=["info"])
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, env=ENVIRONMENT, check=False)
+    run = subprocess.run([*PYTHON, "-c", program], capture_output=True, env=ENVIRONMENT, check=False)
     error = refused(run)
     assert (error["category"], error["code"]) == ("system", "interrupted")
     assert number in error["message"]
@@ -53,7 +53,7 @@ start.run()
 @pytest.mark.parametrize("module", ["arguments", "info"])
 def test_a_program_that_is_interrupted_as_it_starts_says_so(number: str, module: str) -> None:
     program = WHILE_IMPORTING.format(signal=number, module=module)
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, env=ENVIRONMENT, check=False)
+    run = subprocess.run([*PYTHON, "-c", program], capture_output=True, env=ENVIRONMENT, check=False)
     error = refused(run)
     assert (error["category"], error["code"]) == ("system", "interrupted")
     assert number in error["message"]
@@ -80,9 +80,7 @@ cli.run()
 
 def test_no_temporary_file_is_left(tmp_path: Path) -> None:
     (tmp_path / "out").write_bytes(b"old")
-    run = subprocess.run(
-        [sys.executable, "-c", TEMPORARY, str(tmp_path)], capture_output=True, env=ENVIRONMENT, check=False
-    )
+    run = subprocess.run([*PYTHON, "-c", TEMPORARY, str(tmp_path)], capture_output=True, env=ENVIRONMENT, check=False)
     assert refused(run)["code"] == "interrupted"
     assert os.listdir(tmp_path) == ["out"]
     assert (tmp_path / "out").read_bytes() == b"old"
@@ -106,7 +104,7 @@ print("cleaned up")
 
 
 def test_held_back_from_the_commit_on_and_once_only() -> None:
-    run = subprocess.run([sys.executable, "-c", HELD], capture_output=True, env=ENVIRONMENT, check=False)
+    run = subprocess.run([*PYTHON, "-c", HELD], capture_output=True, env=ENVIRONMENT, check=False)
     assert run.stdout.splitlines() == [b"interrupted by SIGTERM", b"cleaned up"], run.stderr
 
 
