@@ -12,7 +12,7 @@ def as_if_told_which(words: list[str]) -> list[str]:
 
 MUTANT = Mutant(
     breaks=("OVSI-ID-012",),
-    fails=("test_identity.py::test_copy_of_a_disk[outside]",),
+    fails=("test_identity.py::test_copy_of_a_disk[beside-outside]",),
     words=as_if_told_which,
     info=claims("restorer filesystems outside"),
 )

@@ -370,13 +370,13 @@ def keeps_it_to_itself(words: list[str]) -> int:
 
 @member(
     MUTANTS,
-    "source",
+    "image",
     "OVSI-EQV-004",
     "test_round_trip.py::test_there_and_back[core-one-lower-outside]",
     classes=("round-trip",),
 )
-def on_the_safe_side(document: Json, given: Given) -> None:
-    """Has the kernel check permissions, whatever the image says."""
-    for overlay in document["overlays"]:
-        if all(option["name"] != "default_permissions" for option in overlay["options"]):
-            overlay["options"].append({"name": "default_permissions", "value": None})
+def knows_its_own_less(document: Json, given: Given) -> None:
+    """Of what it mounted itself it does not tell whether a layer is ID-mapped."""
+    for overlay in document["overlays"] if given.get("mountpoint") == "/m/restored" else ():
+        for layer in overlay["layers"]:
+            layer |= {"idmap": None, "missing": layer.get("missing", {}) | {"idmap": "not asked for"}}

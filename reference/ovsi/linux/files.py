@@ -40,6 +40,7 @@ STATX_ATTR_MOUNT_ROOT = 0x2000
 _STATX = struct.Struct("=IIQ IIIH2x QQQQ qI4xqI4xqI4xqI4x IIII Q104x")
 _READ_SIZE = 1 << 18
 _TRIES = 64
+_SCOPES = RESOLVE_IN_ROOT | RESOLVE_BENEATH | RESOLVE_NO_XDEV
 
 _statx = libc_function("statx", foreign.c_int, foreign.c_char_p, foreign.c_int, foreign.c_uint, foreign.c_void_p)
 _fstatfs = libc_function("fstatfs", foreign.c_int, foreign.c_void_p)
@@ -58,9 +59,11 @@ def openat2(dirfd: int, path: bytes, flags: int, *, mode: int = 0, resolve: int 
         try:
             return syscall("openat2", common(437), dirfd, text(path), how, len(how), path=path)
         except OSError as failure:
-            # A scoped lookup gives up when something on its way is renamed or mounted meanwhile.
+            # A scoped lookup gives up when something on its way is renamed, mounted or unmounted meanwhile. One that
+            # takes its root for `/` leads nowhere else otherwise (complete_walk in fs/namei.c).
             tries -= 1
-            if failure.errno != errno.EAGAIN or resolve & RESOLVE_CACHED or not tries:
+            moved = failure.errno == errno.EXDEV and resolve & _SCOPES == RESOLVE_IN_ROOT
+            if not (failure.errno == errno.EAGAIN or moved) or resolve & RESOLVE_CACHED or not tries:
                 raise
 
 
