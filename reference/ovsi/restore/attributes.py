@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from ..errors import Refusal
 from ..linux.mountapi import (
     MOUNT_ATTR__ATIME,
@@ -13,16 +15,22 @@ from ..linux.mountapi import (
     MOUNT_ATTR_NOSYMFOLLOW,
     MOUNT_ATTR_RDONLY,
     MOUNT_ATTR_STRICTATIME,
+    MOVE_MOUNT_F_EMPTY_PATH,
+    MOVE_MOUNT_SET_GROUP,
+    MOVE_MOUNT_T_EMPTY_PATH,
     MS_PRIVATE,
     MS_SHARED,
     MS_SLAVE,
     MS_UNBINDABLE,
     mount_setattr,
+    move_mount,
 )
 from ..linux.syscall import AT_EMPTY_PATH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..plan.records import MountPlan
 
 _BITS = {
@@ -77,8 +85,34 @@ def set_before(mount: int, plan: MountPlan, shared: bool | None) -> None:
     mount_setattr(mount, b"", AT_EMPTY_PATH, set_=bits, clear=_ALL & ~bits | MOUNT_ATTR__ATIME, propagation=propagation)
 
 
-def set_after(mount: int, plan: MountPlan) -> None:
-    """What a shared parent undoes: below it every new mount becomes shared, and an unbindable one is refused."""
-    if plan.peer_group is None:
-        propagation = MS_UNBINDABLE if plan.unbindable else MS_PRIVATE if plan.master is None else MS_SLAVE
+def set_after(mount: int, plan: MountPlan, masters: Iterable[int]) -> None:
+    """What a shared parent undoes: below it every new mount becomes shared, and an unbindable one is refused.
+
+    `masters`: mounts of the peer group of which a slave is to be one.
+    """
+    if plan.peer_group is not None:
+        return
+    if plan.master is not None:
+        for master in masters:
+            if _join(mount, master):
+                break
+        mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=MS_SLAVE)
+    else:
+        propagation = MS_UNBINDABLE if plan.unbindable else MS_PRIVATE
         mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=propagation)
+
+
+def _join(mount: int, peer: int) -> bool:
+    """Have a mount leave its peers, which are copies of it below the parent's, and become one of another's.
+
+    Made a slave among those copies, it would be theirs. False where this kernel can't, or not with this one: it must
+    show all that the mount shows (MOVE_MOUNT_SET_GROUP, Linux 5.15).
+    """
+    mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=MS_PRIVATE)
+    try:
+        move_mount(peer, b"", mount, b"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_SET_GROUP)
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:
+            raise
+        return False
+    return True

@@ -60,7 +60,12 @@ class Commit:
         move_mount(one.mount, b"", self.targets[place], b"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
         self.committed.append(one.mount)
         if shared is not False:
-            set_after(one.mount, planned)
+            set_after(one.mount, planned, self._of_group(planned.master))
+
+    def _of_group(self, group: int | None) -> list[int]:
+        """The mounts of a peer group of the image."""
+        pairs = zip(self.ready, self.planned, strict=True)
+        return [one.mount for one, planned in pairs if group is not None and planned.peer_group == group]
 
     def take_back(self) -> None:
         """Unmount what was attached, in the mount namespace where that was done."""

@@ -95,6 +95,24 @@ def test_peers_slaves_and_their_slaves(vantage: str, setup: Setup, parent: Calla
 
 
 @pytest.mark.in_both
+def test_a_slave_below_a_shared_mount_that_has_a_peer(vantage: str) -> None:
+    """What comes to be below that peer is a copy of it, and must not become its master."""
+    image = stack((b"/a", b"/", shared(7)), (b"/s", b"/", shared(None, 7)))
+    make("peer")
+    mountapi.mount(b"/tmp/root", b"/tmp/root", None, mountapi.MS_BIND)
+    mountapi.mount(None, b"/tmp/root", None, mountapi.MS_SHARED)
+    mountapi.mount(b"/tmp/root", b"/tmp/peer", None, mountapi.MS_BIND)
+    held = descriptors()
+    restore(image, ALL)
+    assert descriptors() == held
+    a, s = at("/a"), at("/s")
+    assert a.shared is not None
+    assert (s.shared, s.master) == (None, a.shared)
+    mountapi.mount(b"x", b"/tmp/root/a/sub", b"tmpfs")
+    assert os.path.ismount("root/s/sub")
+
+
+@pytest.mark.in_both
 def test_one_superblock_many_mounts(vantage: str) -> None:
     image = stack((b"/a", b"/", None), (b"/b", b"/sub", None), (b"/a/sub", b"/", None))
     restore(image, ALL)
