@@ -1,5 +1,6 @@
 """The suite as pytest sees it: options, claims, verdicts, the order of tests, the summary."""
 
+import gc
 import json
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -142,6 +143,11 @@ class _Recorder:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         self.run.selected = len(ids)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """In each worker: the tests stay, and collections of garbage would look at all of them again and again."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
