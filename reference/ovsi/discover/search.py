@@ -9,8 +9,18 @@ from __future__ import annotations
 
 import os
 
-from ..linux.files import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV, openat2
+from ..linux.files import (
+    AT_STATX_DONT_SYNC,
+    RESOLVE_BENEATH,
+    RESOLVE_NO_MAGICLINKS,
+    RESOLVE_NO_SYMLINKS,
+    RESOLVE_NO_XDEV,
+    fstatfs,
+    openat2,
+    statx,
+)
 from ..linux.handles import open_by_handle_at
+from ..linux.syscall import AT_EMPTY_PATH
 from .evidence import Directory, Spot
 from .filesystems import make_handle
 from .location import Located
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
 
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _MAX_ANCHORS = 16
+_BTRFS_MAGIC = 0x9123683E  # linux/magic.h
 _WITHIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
 
 
@@ -155,7 +166,7 @@ class Search:
             except OSError:
                 continue
             try:
-                for below in _tails(directory.path):
+                for below in _tails(directory.path) if _lies_on(held, directory) else ():
                     seen = _look(directory.fs_type, _open_below, held, below)
                     if seen is not None and same(directory, seen, device_known=False):
                         spot = Spot(below, None, None, (holder.pid, holder.start_time, holder.through))
@@ -176,6 +187,19 @@ class Search:
             return Located("unknown", directory, None, reason, reason)
         reason = f"its file system ({about}) is mounted nowhere that could be searched"
         return Located("unmounted", directory, None, reason, reason)
+
+
+def _lies_on(held: int, directory: Directory) -> bool:
+    """Whether what is held may be of the directory's file system.
+
+    Below another one nothing is looked up: it would be in vain, and on an overlay it can write (annex A.5).
+    """
+    try:
+        if directory.fs_type == "btrfs":  # of which each subvolume has a device number of its own
+            return fstatfs(held).type == _BTRFS_MAGIC
+        return statx(held, b"", AT_EMPTY_PATH | AT_STATX_DONT_SYNC).device == directory.device
+    except OSError:
+        return False
 
 
 def _below_mount(view: View, path: bytes) -> bytes:

@@ -235,6 +235,20 @@ def test_detached_through_a_cwd() -> None:
         assert upper.location.path == b"/er/u"
 
 
+def test_nothing_is_looked_up_in_an_overlay_that_a_process_holds() -> None:
+    """The first lookup of a merged directory writes to the upper, whosever that is."""
+    tmpfs("/tmp/s")
+    where = plain()
+    for name in ("u/u", "u/l0", "l/u", "l/l0", "w"):
+        make(f"/tmp/b/{name}")
+    overlay("/tmp/other", ["/tmp/b/l"], "/tmp/b/u", "/tmp/b/w")
+    with Helper(lambda: os.chdir("/tmp/other")):
+        unmount("/tmp/other")
+        unmount("/tmp/s")
+        assert set(states(taken(where)).values()) == {"unmounted"}
+    assert os.listxattr("/tmp/b/u/u") == os.listxattr("/tmp/b/u/l0") == []
+
+
 def test_an_overlay_as_a_layer_mounted_and_not() -> None:
     make("/tmp/a", {"a": "a"})
     make("/tmp/b", {"b": "b"})
