@@ -5,12 +5,12 @@ x86-64; the calls of the mount API and later have the same numbers on every arch
 """
 
 import ctypes
-import errno
 import os
 import struct
-import time
 from dataclasses import dataclass
 from fcntl import ioctl
+
+from .busy import until_free
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -28,7 +28,6 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_BIND, MS_MOVE, MS_REC = 4096, 8192, 16384
 MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 17, 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
-_PATIENCE = 30.0
 
 OPEN_TREE_CLONE = 1
 MOVE_MOUNT_F_EMPTY_PATH = 4
@@ -79,16 +78,7 @@ def umount(target: bytes, flags: int = 0) -> None:
 
 def umount_wholly(target: bytes) -> None:
     """umount2(2), the superblock gone as well; waits while a process that looks at all mounts holds this one."""
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            umount(target)
-        except OSError as error:
-            if error.errno != errno.EBUSY or time.monotonic() > deadline:
-                raise
-            os.sched_yield()
-        else:
-            return
+    until_free(lambda: umount(target))
 
 
 def exchange(one: bytes, other: bytes) -> None:

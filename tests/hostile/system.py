@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 
-from tests.support.busy import until_free
+from conformance.harness.busy import until_free
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 

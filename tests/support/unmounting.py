@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ovsi.linux import mountapi
 
-from .busy import until_free
+from conformance.harness.busy import until_free
 
 
 def unmount(point: bytes) -> None:

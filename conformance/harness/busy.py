@@ -1,7 +1,5 @@
 """Patience with what is busy for a moment, on a machine where others look at all mounts."""
 
-from __future__ import annotations
-
 import errno
 import os
 import time
