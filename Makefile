@@ -56,8 +56,9 @@ unit: $(VENV)/.installed  ## The project's own tests, the mutants among them
 mutants: $(VENV)/.installed  ## Each mutant by every kind of test that can notice it (hours; PYTEST_ARGS="-k name" for some)
 	OVSI_MUTANTS=wide $(BIN)/pytest tests/test_mutants.py -n $(WORKERS) $(PYTEST_ARGS)
 
+# Not --quiet: mkdocs counts, as --strict, only warnings that it would print.
 site: $(VENV)/.dependencies  ## The site, strictly
-	$(BIN)/mkdocs build --strict --quiet --site-dir build/site
+	$(BIN)/mkdocs build --strict --site-dir build/site
 
 suite-user: $(VENV)/.installed  ## The suite as an ordinary user
 	tests/support/as-ordinary-user $(BIN)/python -m pytest conformance --impl="$(CURDIR)/$(BIN)/python -m ovsi" --peer="$(CURDIR)/$(BIN)/python -m ovsi" -n $(WORKERS) -p no:cacheprovider $(PYTEST_ARGS)

@@ -26,17 +26,20 @@ def page(requirements: list[Requirement]) -> str:
 
 def sources() -> Iterator[tuple[str, str]]:
     """A page for the source of each test and mutant, named as `page` links it."""
-    for file in sorted({place.file for where in places().values() for place in where}):
+    judging = {place.file for where in places().values() for place in where}
+    breaking = {_source_of(name) for names in _breakers().values() for name in names}
+    for file in sorted(judging | breaking):
         if file.endswith(".py"):
             yield _page_of(file), f"# {file}\n\n~~~~~python\n{(ROOT / file).read_text()}~~~~~\n"
 
 
-def numbered(html: str) -> str:
-    """The page of a source with a place a line: `#L-12`."""
+def numbered(html: str) -> tuple[str, set[str]]:
+    """The page of a source with a place a line, `#L-12`, and these places."""
     before, _, rest = html.partition("<code>")
     code, _, after = rest.rpartition("</code>")
-    lines = [f'<span id="L-{number}">{line}</span>\n' for number, line in enumerate(code.splitlines(), 1)]
-    return f"{before}<code>{''.join(lines)}</code>{after}"
+    lines = {f"L-{number}": line for number, line in enumerate(code.splitlines(), 1)}
+    spans = "".join(f'<span id="{place}">{line}</span>\n' for place, line in lines.items())
+    return f"{before}<code>{spans}</code>{after}", set(lines)
 
 
 def judges(requirement: Requirement) -> list[tuple[str, int]]:
@@ -57,6 +60,10 @@ def tests(requirement: Requirement) -> list[Place]:
 
 def _vectors(requirement: Requirement) -> list[str]:
     return vectors.by_requirement().get(requirement.id, [])
+
+
+def _source_of(mutant: str) -> str:
+    return f"tests/mutants/{mutant.partition('.')[0]}.py"
 
 
 def _page_of(file: str) -> str:
@@ -112,7 +119,7 @@ def _breakers() -> dict[str, list[str]]:
 
 def _mutants(requirement: Requirement) -> str:
     names = _breakers().get(requirement.id, ())
-    return "<br>".join(f"[`{name}`](sources/tests-mutants-{name.partition('.')[0]}.md)" for name in names)
+    return "<br>".join(f"[`{name}`]({_page_of(_source_of(name))})" for name in names)
 
 
 def _link(requirement: Requirement) -> str:

@@ -61,7 +61,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Prepare tables and words of code for narrow screens, and sources for links to their lines."""
     if page.file.src_uri.startswith("sources/"):
-        return matrix.numbered(html)
+        html, lines = matrix.numbered(html)
+        page.present_anchor_ids = (page.present_anchor_ids or set()) | lines
+        return html
     return _CODE.sub(_breakable, tables.labelled(html))
 
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 def build(directory: Path) -> Path:
     """Build the site there, strictly. Raises CalledProcessError."""
     mkdocs = Path(sys.executable).parent / "mkdocs"
-    words = [str(mkdocs), "build", "--strict", "--quiet", "--site-dir", str(directory)]
+    words = [str(mkdocs), "build", "--strict", "--site-dir", str(directory)]
     subprocess.run(words, cwd=ROOT, check=True, timeout=300)
     return directory
 
