@@ -119,7 +119,7 @@ def finding(setting: Setting, fault: Fault, outcome: Outcome, initial: bool = Fa
 
 
 def summary(tally: Tally) -> str:
-    """The figures of a run, in one line; and the points that were not met: calls of the allocator come and go."""
+    """The figures of a run, in one line; the points that were not met (calls of the allocator come and go); waits."""
     setting = tally.setting
     killed, failed = tally.points[KILL] + tally.points[KILL_MAIN], tally.points[FAIL]
     tried = sum(tally.points.values())
@@ -130,7 +130,8 @@ def summary(tally: Tally) -> str:
         f"points tried {tried} (killed {killed}, failed {failed}; {ended}); left a trace: {len(tally.left)}; "
         f"{tally.seconds:.1f} s, {1000 * tally.seconds / max(tried, 1):.0f} ms each"
     )
-    return "\n".join([line, *(f"  not met: {text_of(fault)}" for fault in tally.missed)])
+    waited = [f"  the next restore waited for another process: {text_of(fault)}" for fault in tally.waited]
+    return "\n".join([line, *(f"  not met: {text_of(fault)}" for fault in tally.missed), *waited])
 
 
 def table(tallies: list[Tally]) -> list[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import traceback
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from conformance.harness.busy import until_free
 
 from . import system
 from .judge import Judge, creates
@@ -35,6 +38,7 @@ class Outcome:
     """What came of a point. faults: what was left or wrong. calls: process, name, number of that name.
 
     last: the last line on stderr, result: the result file, each where the schemas still have to be asked about it.
+    waited: how often the next restore was made again, for a descriptor of somebody's held what the killed one had made.
     """
 
     struck: str | None = None
@@ -46,6 +50,7 @@ class Outcome:
     last: str | None = None
     result: str | None = None
     stderr: str = ""
+    waited: int = 0
 
 
 def run(setting: Setting, fault: Fault | None) -> Outcome:
@@ -151,10 +156,20 @@ class _Case:
             if code != 1 or '"volatile-leftovers"' not in said:
                 faults.append(f"exit {code}, and the left-over mark is not named: {said}")
             words = [*words, "--accept", "volatile-leftovers"]
-        code, said = self._restore(words)
-        if code != 0:
-            return [*faults, f"exit {code}: {said}"]
+        try:
+            until_free(lambda: self._restore_if_free(words))
+        except OSError as failure:
+            return [*faults, failure.strerror or ""]
         return faults + self.judge.traces(created=True)
+
+    def _restore_if_free(self, words: list[str]) -> None:
+        """Raises OSError: EBUSY for a refusal as in use, which whoever looks at all namespaces causes for a moment."""
+        code, said = self._restore(words)
+        if code == 0:
+            return
+        busy = code == 1 and '"category": "in-use"' in said
+        self.outcome.waited += busy
+        raise OSError(errno.EBUSY if busy else errno.EIO, f"exit {code}: {said}")
 
     def _restore(self, words: list[str]) -> tuple[int, str]:
         errors = os.memfd_create("stderr")

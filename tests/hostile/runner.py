@@ -63,7 +63,10 @@ class Worker:
 
 @dataclass
 class Tally:
-    """A run over all points of a setting. left: each point that left a trace, with its outcome."""
+    """A run over all points of a setting. left: each point that left a trace, with its outcome.
+
+    waited: points after which the next restore had to wait for somebody who looks at all namespaces; alone, for no one.
+    """
 
     setting: Setting
     calls: int = 0
@@ -73,6 +76,7 @@ class Tally:
     ended: Counter[str] = field(default_factory=Counter)
     left: list[tuple[Fault, Outcome]] = field(default_factory=list)
     missed: list[Fault] = field(default_factory=list)
+    waited: list[Fault] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -165,6 +169,8 @@ def _count(tally: Tally, fault: Fault, outcome: Outcome) -> None:
         tally.missed.append(fault)
     tally.points[fault.kind] += 1
     tally.ended[outcome.ended] += 1
+    if outcome.waited:
+        tally.waited.append(fault)
     if outcome.faults:
         tally.left.append((fault, outcome))
 
