@@ -1,10 +1,11 @@
-"""What is installed beside the packages: name below the prefix, and what makes the text."""
+"""What is made for a wheel: a file's name, and what makes the text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from distribution import completion, manual
+from distribution import at_once, completion, manual
 
 FILES: dict[str, Callable[[], str]] = {
     "share/man/man1/ovsi.1": manual.page,
@@ -12,3 +13,9 @@ FILES: dict[str, Callable[[], str]] = {
     "share/zsh/site-functions/_ovsi": completion.zsh,
     "share/fish/vendor_completions.d/ovsi.fish": completion.fish,
 }
+"""Below the prefix."""
+
+MODULES: dict[str, Callable[[], str]] = {
+    f"ovsi/at_once/{command}.py": partial(at_once.source, command) for command in at_once.COMMANDS
+}
+"""In the packages."""

@@ -1,4 +1,4 @@
-"""Build hook: the manual page and the shells' completion go into the wheel, made from the table of subcommands."""
+"""Build hook: what is made when a wheel is built: manual page, completion, modules that are imported at once."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class SharedData(BuildHookInterface):  # type: ignore[type-arg]  # its configuration is not used
-    """Files below the prefix that the wheel is installed to."""
+class MadeFiles(BuildHookInterface):  # type: ignore[type-arg]  # its configuration is not used
+    """Files of the package, and below the prefix that the wheel is installed to."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write the files to a temporary directory and name them to the builder."""
         sys.path[:0] = [self.root, str(Path(self.root) / "reference")]
-        from distribution.files import FILES
+        from distribution.files import FILES, MODULES
 
         self._made = TemporaryDirectory()
-        for name, make in FILES.items():
-            path = Path(self._made.name) / Path(name).name
-            path.write_text(make(), encoding="utf-8")
-            build_data["shared_data"][str(path)] = name
+        for kind, files in (("shared_data", FILES), ("force_include", MODULES)):
+            for number, (name, make) in enumerate(files.items()):
+                path = Path(self._made.name) / f"{kind}-{number}"
+                path.write_text(make(), encoding="utf-8")
+                build_data[kind][str(path)] = name
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove them again."""

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from distribution.files import MODULES
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
@@ -76,7 +78,7 @@ def test_wheel_holds_what_it_needs_and_nothing_else(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     folders = {"reference/ovsi": "ovsi", "conformance": "ovsi_conformance", "schemas": "ovsi_schemas"}
     folders["examples/adapter"] = "ovsi_conformance/adapter"
-    wanted = {f"{folder}/{name}" for tree, folder in folders.items() for name in _files_of(tree)}
+    wanted = {f"{folder}/{name}" for tree, folder in folders.items() for name in _files_of(tree)} | set(MODULES)
     data = {name.split(".data/data/", 1)[1] for name in names if ".data/data/" in name}
     rest = {name for name in names if ".dist-info/" not in name and ".data/data/" not in name}
     assert data == SHARED
@@ -113,6 +115,26 @@ def test_installed_command_shows_a_real_mount(environment: Path) -> None:
     assert "lower 0" in shown
     assert "/mnt/top" in shown
     assert "/mnt/low" in shown
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's dump takes other ways")
+def test_installed_command_imports_at_once_what_it_always_needs(environment: Path) -> None:
+    """What a usual dump or restore of root needs: each module less is time that a vendor's every run takes.
+
+    Of a deep stack, for a shallow one is compared with what the kernel holds as well.
+    """
+    script = (
+        "mount -t tmpfs none /mnt && cd /mnt && mkdir {1..200} upper work view && touch 7/file && "
+        "mount -t overlay overlay -o lowerdir=$(seq -s: 200),upperdir=upper,workdir=work view && "
+        '"$0" -X importtime "$1" dump --mountpoint /mnt/view --output image 2>&1 && umount view && '
+        '"$0" -X importtime "$1" restore --image image --target /mnt/view 2>&1 && ls view'
+    )
+    shown = _run(*NAMESPACE, "bash", "-c", script, environment / "bin" / "python", environment / "bin" / "ovsi")
+    imported = [line.rpartition("|")[2].strip() for line in shown.splitlines() if line.startswith("import time:")]
+    one_by_one = [name for name in imported if name.partition(".")[0] == "ovsi"]
+    assert one_by_one == 2 * ["ovsi", "ovsi.start", "ovsi.signals"]
+    assert "__future__" not in imported
+    assert shown.endswith("file\n")
 
 
 def test_suite_without_what_it_needs_says_how_to_have_it(environment: Path) -> None:

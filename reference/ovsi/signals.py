@@ -1,9 +1,8 @@
 """Signals that end a run: an orderly end before the commit, none after it.
 
-The `signal` module is left out for the time that its import takes; `_signal` is what it wraps.
+The `signal` module is left out for the time that its import takes; `_signal` is what it wraps. So is `__future__`,
+which a dump or a restore would import for this module and the start alone.
 """
-
-from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def end_with_reader() -> None:
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> None:
+def _interrupt(number: int, _frame: "FrameType | None") -> None:
     hold()  # a second one must not disturb the cleaning up
     name = next(name for name in ("SIGINT", "SIGTERM", "SIGHUP") if getattr(_signal, name) == number)
     raise Interrupted(f"interrupted by {name}")

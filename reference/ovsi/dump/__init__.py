@@ -99,7 +99,7 @@ def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) ->
             return None
         image = model.Image(
             producer=_PRODUCER,
-            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            created="{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*time.gmtime()[:6]),
             host=host(),
             namespace=namespace_of(vantage),
             filesystems=tuple(tables.filesystems),
