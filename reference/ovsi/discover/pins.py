@@ -6,7 +6,6 @@ mounted where this process can't see it (sysfs lists them) makes the answer unce
 
 from __future__ import annotations
 
-import errno
 import os
 
 from ..identity import stability_of
@@ -24,6 +23,9 @@ if TYPE_CHECKING:
 _NONE = bytes(8)
 _BY_DEVICE = ("ext4", "xfs", "erofs", "f2fs")
 """Directories of /sys/fs that list every superblock of the type by the name of its block device."""
+_NO_DEVICES = (b"features", b"stats", b"debug", b"tuning")
+"""What else is in such a directory."""
+_UNASKED = "is mounted where it can't be asked"
 _READABLE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
@@ -73,8 +75,8 @@ class Pins:
         if len(found) > 1:
             return None, f"{len(found)} mounted file systems bear the {what} that the overlay shows"
         pin = found[0]
-        if pin.fs_type != "tmpfs" and (hidden := self._hidden(_family(pin.fs_type))):
-            return None, f"{hidden} is mounted where it can't be asked, and may bear the same {what}"
+        if pin.fs_type != "tmpfs" and (hidden := self._hidden(pin)):
+            return None, f"{hidden}, and may bear the same {what}"
         return pin, f"{pin.fs_type} {pin.device} alone bears the {what} that the overlay shows"
 
     def _read(self) -> None:
@@ -108,25 +110,27 @@ class Pins:
                     found[mount.device] = Pin(mount.device, fs_type, mount, space)
         return list(found.values())
 
-    def _hidden(self, family: str) -> str:
-        """A file system of the family that could not be asked: covered, or in no known table. Empty: there is none."""
+    def _hidden(self, pin: Pin) -> str:
+        """What is said of another that may be a copy and could not be asked: covered, or in no known table.
+
+        Empty where there is none.
+        """
         known: set[str] = set()
+        family = _family(pin.fs_type)
         for space in (self.vantage.here, *self.vantage.others()):
             for mount in space.table.entries:
                 known.add(mount.device)
                 fs_type = mount.fs_type.decode("utf-8", "replace")
                 if mount.device not in self._asked and _family(fs_type) == family:
-                    return f"{fs_type} {mount.device}"
+                    return f"{fs_type} {mount.device} {_UNASKED}"
         if family not in _BY_DEVICE:
             return ""
-        try:
-            names = os.listdir(f"/sys/fs/{family}".encode())
-        except OSError as failure:
-            return "" if failure.errno == errno.ENOENT else f"some {family}"
-        for name in names:
-            device = _device_number(name)
-            if device is not None and device not in known:
-                return f"the file system of {os.fsdecode(name)}"
+        devices = _listed(family)
+        if pin.device not in devices or None in devices:  # sysfs is not there, or in part: it may hide a copy too
+            return f"another {family} may be mounted, which sysfs does not tell here"
+        for device in devices:
+            if device not in known:
+                return f"{family} {device} {_UNASKED}"
         return ""
 
 
@@ -135,8 +139,17 @@ def _family(fs_type: str) -> str:
     return "ext4" if fs_type in ("ext2", "ext3") else fs_type
 
 
+def _listed(family: str) -> list[str | None]:
+    """The device of every superblock of the family, as far as sysfs tells."""
+    try:
+        names = os.listdir(f"/sys/fs/{family}".encode())
+    except OSError:
+        return []
+    return [_device_number(name) for name in names if name not in _NO_DEVICES]
+
+
 def _device_number(name: bytes) -> str | None:
-    """The number of a block device; None for the other entries of such a directory (`features`, `stats`)."""
+    """The number of a block device, None where sysfs does not tell."""
     try:
         return read_file(b"/sys/class/block/" + name + b"/dev").decode("ascii").strip()
     except OSError:

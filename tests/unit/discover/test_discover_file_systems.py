@@ -104,6 +104,22 @@ def test_a_clone_of_the_disk_does_not_deceive() -> None:
     assert "proved" not in {one.assurance for one in sources(taken(where, without=["introspection"])).values()}
 
 
+def test_a_clone_of_the_disk_does_not_deceive_where_sysfs_does_not_list_disks() -> None:
+    base = formatted("ext4", "/tmp/s")
+    make(f"{base}/l0", {"f": "0"})
+    make(f"{base}/u", {"uf": "u"})
+    make(f"{base}/w")
+    run("sync", "-f", base)
+    Path("/tmp/clone.img").write_bytes(Path("/tmp/ext4.img").read_bytes())
+    where = overlay("/tmp/m", [f"{base}/l0"], f"{base}/u", f"{base}/w")
+    unmount(base)
+    attach("/tmp/clone.img", "ext4", base)
+    tmpfs("/sys")
+    for made in ("/sys", "/sys/fs/ext4/features", "/sys/fs/ext4/loop0"):
+        make(made)
+        assert "proved" not in {one.assurance for one in sources(taken(where)).values()}
+
+
 def test_a_snapshot_of_a_subvolume_does_not_deceive() -> None:
     base = formatted("btrfs", "/tmp/s")
     run("btrfs", "subvolume", "create", f"{base}/real")
