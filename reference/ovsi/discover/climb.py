@@ -92,7 +92,7 @@ class LowerRungs:
             if WITNESS in self.without:
                 yield WITNESS, nothing("switched off")
             else:
-                yield WITNESS, self.witness.see(merged, slots, readings)
+                yield WITNESS, self.witness.see(merged, slots, readings, shown.value(b"uuid"))
         finally:
             os.close(merged.fd)
 

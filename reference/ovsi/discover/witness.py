@@ -1,5 +1,8 @@
 """The rung of inode numbers: needs no privilege, proves only on a file system that is pinned by its f_fsid.
 
+An overlay with a UUID of its own shows an f_fsid made of that, which is what an xattr of the upper says: nothing is
+pinned then, for it may say what another file system's is.
+
 An entry of the overlay that no upper holds shows the inode number of the real object. Where that lies on the pinned
 file system, a directory's number, or that of a file with one link, names one object there, and the directory that it is
 in is a layer. Numbers are taken only where they are real: all layers on one file system, or no index in the high bits.
@@ -10,7 +13,9 @@ from __future__ import annotations
 import os
 import stat
 
+from ..linux import mountapi
 from ..linux.files import fstatfs
+from ..linux.syscall import closing
 from .evidence import WITNESS
 from .judge import Evidence, Shown, key, nothing
 from .members import Members
@@ -35,8 +40,15 @@ class Witness:
         self.vantage = vantage
         self.pins = pins
 
-    def see(self, merged: Merged, slots: list[Slot], readings: list[dict[str, Candidate]]) -> Evidence:
-        """What inode numbers tell of the sources, among the directories that their names may mean."""
+    def see(
+        self, merged: Merged, slots: list[Slot], readings: list[dict[str, Candidate]], uuid: bytes | None
+    ) -> Evidence:
+        """What inode numbers tell of the sources, among the directories that their names may mean.
+
+        `uuid`: the option as it is shown, None where it is not.
+        """
+        if uuid not in (b"null", b"off") and (uuid is not None or _have_uuids()):
+            return nothing("the file system ID that the overlay shows is its own")
         pin, why = self.pins.by_fsid(fstatfs(merged.fd).fsid)
         if pin is None:
             return nothing(why)
@@ -172,6 +184,26 @@ class _Look:
             return self.one_file_system
         alone = shown.st_nlink == there.st_nlink == 1
         return alone and shown.st_size == there.st_size and _is_real(shown, self.merged)
+
+
+def _have_uuids() -> bool:
+    """Whether overlays may have UUIDs of their own (uuid=auto, Linux 6.6), which is then the default, and not shown.
+
+    Kernels that collect options, and look at them when all are there, have none either.
+    """
+    try:
+        with closing(mountapi.fsopen(b"overlay")) as context:
+            return not _takes(context, b"?") and _takes(context, b"auto")
+    except OSError:
+        return True  # not to be asked
+
+
+def _takes(context: int, uuid: bytes) -> bool:
+    try:
+        mountapi.set_string(context, b"uuid", uuid)
+    except OSError:
+        return False
+    return True
 
 
 def path_of(one: Candidate) -> bytes:

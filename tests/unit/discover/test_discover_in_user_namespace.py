@@ -7,6 +7,8 @@ import os
 import pytest
 from ovsi.discover.evidence import OPENING
 from ovsi.linux import mountapi
+from ovsi.linux.files import file_system_uuid
+from ovsi.linux.syscall import closing
 
 from tests.support.watching import user_may_watch
 
@@ -97,6 +99,26 @@ def test_a_twin_over_the_sources_does_not_deceive() -> None:
     make("/tmp/s/u", {"uf": "u"})
     make("/tmp/s/w")
     assert not {"located", "covered"} & set(states(taken(where)).values())
+
+
+@pytest.mark.parametrize("more", ["", ",uuid=on"])
+def test_a_twin_whose_uuid_the_upper_bears_does_not_deceive(more: str) -> None:
+    """An overlay's own UUID, of which its f_fsid is made then, is what an xattr says; the default does not show."""
+    roots = [tmpfs("/tmp/s"), tmpfs("/tmp/twin")]
+    for root in roots:
+        for name, tree in (("l0", L0), ("l1", L1), ("u", {"uf": "u"}), ("w", {})):
+            made = make(f"{root}/{name}", tree)
+            for entry in ("", *tree):
+                os.utime(f"{made}/{entry}", ns=(10**18, 10**18))
+    with closing(os.open("/tmp/twin", os.O_RDONLY)) as fd:
+        try:
+            os.setxattr("/tmp/s/u", "user.overlay.uuid", file_system_uuid(fd))
+        except OSError as failure:
+            pytest.skip(f"needs xattrs of users on tmpfs, and its UUID: {failure}")
+    where = overlay("/tmp/m", ["/tmp/s/l0", "/tmp/s/l1"], "/tmp/s/u", "/tmp/s/w", ",userxattr" + more)
+    unmount("/tmp/s")
+    mountapi.mount(b"/tmp/twin", b"/tmp/s", None, mountapi.MS_MOVE)
+    assert "proved" not in {one.assurance for one in sources(taken(where)).values()}
 
 
 def test_hard_linked_copies_do_not_deceive() -> None:
