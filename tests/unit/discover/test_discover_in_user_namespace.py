@@ -104,9 +104,9 @@ def test_a_twin_over_the_sources_does_not_deceive() -> None:
 @pytest.mark.parametrize("more", ["", ",uuid=on"])
 def test_a_twin_whose_uuid_the_upper_bears_does_not_deceive(more: str) -> None:
     """An overlay's own UUID, of which its f_fsid is made then, is what an xattr says; the default does not show."""
-    roots = [tmpfs("/tmp/s"), tmpfs("/tmp/twin")]
-    for root in roots:
-        for name, tree in (("l0", L0), ("l1", L1), ("u", {"uf": "u"}), ("w", {})):
+    trees: dict[str, Tree] = {"l0": L0, "l1": L1, "u": {"uf": "u"}, "w": {}}
+    for root in (tmpfs("/tmp/s"), tmpfs("/tmp/twin")):
+        for name, tree in trees.items():
             made = make(f"{root}/{name}", tree)
             for entry in ("", *tree):
                 os.utime(f"{made}/{entry}", ns=(10**18, 10**18))
