@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 
 def joined(base: bytes, path: bytes) -> bytes:
     """`path` (absolute) below `base`."""
@@ -29,3 +33,15 @@ def common(first: bytes, second: bytes) -> bytes:
 def relative(path: bytes) -> bytes:
     """An absolute path as one below a directory descriptor: `.` for the directory itself."""
     return path.lstrip(b"/") or b"."
+
+
+def plain(path: bytes) -> bytes:
+    """A path without trailing slashes."""
+    return path.rstrip(b"/") or b"/"
+
+
+def above(path: bytes) -> Iterator[bytes]:
+    """Every directory above an absolute path, the nearest first."""
+    while path != b"/":
+        path = plain(path[: path.rfind(b"/")])
+        yield path

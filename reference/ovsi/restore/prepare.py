@@ -7,9 +7,11 @@ import os
 
 from ..errors import Refusal
 from ..identity import by_device_alone
+from ..plan.order import commit_order
+from ..plan.paths import above, plain
 from . import own
 from .attributes import attribute_bits, set_before
-from .commit import Ready, plain
+from .commit import Ready
 from .find import Finder, close_all
 from .finished import check
 from .look import Superblock
@@ -22,8 +24,6 @@ from .volatile import leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..plan.records import MountPlan, OverlayPlan, Plan
     from .child import Outcome
     from .elsewhere import Elsewhere
@@ -76,11 +76,12 @@ class Restore:
 
     def ready(self) -> list[Ready]:
         """The finished mounts, in the order of their commits."""
-        return [
-            Ready(built.plan.id, number, built.setup, self._is_shared(planned), fd)
+        made = [
+            (Ready(built.plan.id, number, built.setup, self._is_shared(planned), fd), planned)
             for built in self.built.values()
             for number, (fd, planned) in enumerate(zip(built.mounts, built.plan.mounts, strict=True))
         ]
+        return [made[number][0] for number in commit_order([(one.overlay, planned) for one, planned in made])]
 
     def _is_shared(self, planned: MountPlan) -> bool | None:
         """Whether the mount will be attached below a shared one; None: to be seen when that is there."""
@@ -109,7 +110,7 @@ class Restore:
             if wanted.setdefault(plain(mount.target), mount) is not mount:
                 raise Refusal("target-busy", "two mounts of the image have one mount point", mount.target)
         for target, mount in wanted.items():
-            if wanted.keys().isdisjoint(_above(target)):
+            if wanted.keys().isdisjoint(above(target)):
                 self.targets[target] = open_target(target, mount.within)
 
     def _inner(self, overlay_id: str) -> Anchor:
@@ -177,10 +178,3 @@ class Restore:
         for built in self.built.values():
             own.put_away(built.descriptors)
         own.put_away(self.targets.values())
-
-
-def _above(path: bytes) -> Iterator[bytes]:
-    """Every directory above an absolute path, the nearest first."""
-    while path != b"/":
-        path = plain(path[: path.rfind(b"/")])
-        yield path

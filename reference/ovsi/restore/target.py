@@ -19,11 +19,31 @@ _FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 def open_target(path: bytes, within: bytes | None = None) -> int:
-    """An O_PATH descriptor of a directory that is no mount point. `path` has no trailing slash.
+    """An O_PATH descriptor of a directory that is no mount point, opened as `open_directory` does.
+
+    Raises Refusal: target-missing, target-not-a-directory, target-busy, permission-denied.
+    """
+    fd = open_directory(path, within)
+    try:
+        refuse_mount_point(fd, path)
+    except Refusal:
+        os.close(fd)
+        raise
+    return fd
+
+
+def refuse_mount_point(fd: int, path: bytes) -> None:
+    """Raises Refusal target-busy for a directory that is the root of a mount."""
+    if stat_of_fd(fd).mount_root:
+        raise Refusal("target-busy", "the target is a mount point already", path)
+
+
+def open_directory(path: bytes, within: bytes | None = None) -> int:
+    """An O_PATH descriptor of a directory. `path` has no trailing slash.
 
     Links are followed, for the path is the caller's own word (spec 13.2). What lies below `within`, a directory above
     it, is the image's: there a link may not lead out, and the last component may not be one.
-    Raises Refusal: target-missing, target-not-a-directory, target-busy, permission-denied.
+    Raises Refusal: target-missing, target-not-a-directory, permission-denied.
     """
     try:
         fd = os.open(path, _FLAGS) if within is None else _open_within(path, within)
@@ -35,9 +55,9 @@ def open_target(path: bytes, within: bytes | None = None) -> int:
         if failure.errno == errno.EXDEV:
             raise Refusal("target-not-a-directory", "a link leads out of the directory of --root", path) from None
         raise from_oserror(failure, path) from None
-    if stat_of_fd(fd).mount_root:
+    if not os.fstat(fd).st_nlink:
         os.close(fd)
-        raise Refusal("target-busy", "the target is a mount point already", path)
+        raise Refusal("target-missing", "the target was removed", path)
     return fd
 
 
