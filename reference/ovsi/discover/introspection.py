@@ -104,6 +104,19 @@ class Kernel:
         """The kernel's account of a mount of the namespace, if all of them were read."""
         return (self._mounts or {}).get(mount_id)
 
+    def place_of(self, fd: int) -> tuple[str, bytes | None] | None:
+        """Device and path, inside of its file system, of what a descriptor is open on; None where it can't be read.
+
+        The path is None of what is not connected to its file system's root.
+        """
+        if self._reader is None:
+            return None
+        try:
+            number, path = self._reader.place_of(fd)
+        except _FAILURES:
+            return None
+        return device_name(number), path
+
     def _by_opening(self, overlays: dict[str, list[Mount]]) -> dict[str, int]:
         assert self._reader is not None
         here = self.vantage.here

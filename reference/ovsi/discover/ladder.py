@@ -45,7 +45,7 @@ class Ladder:
         self.vantage = vantage
         self.locator = locator
         self.without = without
-        self.kernel = kernel or Kernel(vantage, wanted=INTROSPECTION not in without)
+        self.kernel = locator.kernel = kernel or Kernel(vantage, wanted=INTROSPECTION not in without)
         self.held_sources = HeldSources()
         self.defaults = defaults
         self._lower_rungs: LowerRungs | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..linux.handles import FileHandle
     from ..linux.mountinfo import Mount
+    from .introspection import Kernel
     from .search import Search
     from .vantage import MountNamespace, Vantage
 
@@ -70,10 +71,14 @@ class View(Record):
 
 
 class Locator:
-    """Finds places. One for a whole dump: mount tables, views and what was found once are kept."""
+    """Finds places. One for a whole dump: mount tables, views and what was found once are kept.
+
+    kernel: introspection, set by the ladder that has it.
+    """
 
     def __init__(self, vantage: Vantage) -> None:
         self.vantage = vantage
+        self.kernel: Kernel | None = None
         self._views: dict[tuple[int, str], list[View]] = {}
         self._found: dict[tuple[object, ...], Located] = {}
         self._at_once: dict[int, Located] = {}  # which keeps the directory, so that its id stays its own

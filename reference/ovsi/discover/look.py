@@ -6,14 +6,18 @@ import errno
 import os
 
 from ..linux.handles import name_to_handle_at
-from ..linux.syscall import AT_EMPTY_PATH
+from ..linux.syscall import AT_EMPTY_PATH, closing
 from ..record import Record, unchecked
 from .evidence import Directory
 from .filesystems import WITHOUT_GENERATION, decode_handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..linux.handles import FileHandle
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ESTALE, errno.ESRCH)
 
 
 class Seen(Record):
@@ -50,6 +54,19 @@ def look(fd: int, fs_type: str) -> Seen:
                 if fs_type in WITHOUT_GENERATION:
                     generation = None
     return unchecked(Seen, (status.st_ino, status.st_dev, generation, subvolume, handle, none, mount_id))
+
+
+def look_at(
+    fs_type: str, open_it: Callable[..., int], *where: bytes | int, failures: list[OSError] | None = None
+) -> Seen | None:
+    """What is there now; None where nothing is, or it can't be opened or looked at, which is noted in `failures`."""
+    try:
+        with closing(open_it(*where)) as fd:
+            return look(fd, fs_type)
+    except OSError as failure:
+        if failures is not None and failure.errno not in _NOT_THERE:
+            failures.append(failure)
+        return None
 
 
 def same(directory: Directory, seen: Seen, *, device_known: bool) -> bool:

@@ -9,34 +9,19 @@ from __future__ import annotations
 
 import os
 
-from ..linux.files import (
-    AT_STATX_DONT_SYNC,
-    RESOLVE_BENEATH,
-    RESOLVE_NO_MAGICLINKS,
-    RESOLVE_NO_SYMLINKS,
-    RESOLVE_NO_XDEV,
-    fstatfs,
-    openat2,
-    statx,
-)
 from ..linux.handles import open_by_handle_at
-from ..linux.syscall import AT_EMPTY_PATH
+from .detached import Detached
 from .evidence import Directory, Spot
 from .filesystems import make_handle
 from .location import Located
-from .look import Seen, look, refined, same
+from .look import look_at, refined, same
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .location import Locator, View
     from .vantage import MountNamespace
 
-_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _MAX_ANCHORS = 16
-_BTRFS_MAGIC = 0x9123683E  # linux/magic.h
-_WITHIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
 
 
 class Search:
@@ -45,9 +30,12 @@ class Search:
     def __init__(self, locator: Locator) -> None:
         self.vantage = locator.vantage
         self.views = locator.views
+        self.detached = Detached(locator.vantage, locator.kernel)
+        self._failures: list[OSError] = []
 
     def locate(self, directory: Directory) -> Located:
         """Where the directory is now."""
+        self._failures = []
         if directory.deleted:
             return Located(
                 "deleted", directory, None, "the directory was removed; the overlay alone holds it", "deleted"
@@ -71,7 +59,7 @@ class Search:
         for space in self.vantage.others():
             if found := self._covered(space, directory):
                 return found
-        if found := self._held(directory):
+        if found := self.detached.locate(directory):
             return found
         return self._nowhere(directory)
 
@@ -84,7 +72,7 @@ class Search:
             path = view.path_of(inside)
             if path is None or not view.visible(path):
                 continue
-            seen = _look(directory.fs_type, space.open, path)
+            seen = look_at(directory.fs_type, space.open, path, failures=self._failures)
             if seen is None or seen.mount_id not in (None, view.mount.mount_id):
                 continue
             if same(directory, seen, device_known=seen.mount_id is not None):
@@ -156,77 +144,25 @@ class Search:
             return Located("elsewhere", known, Spot(_below_mount(view, path), view.mount, where), None, said)
         return None
 
-    def _held(self, directory: Directory) -> Located | None:
-        """The directory at, or below, what a process holds of a detached tree."""
-        if directory.path is None and directory.handle is None:
-            return None
-        for holder in self.vantage.holders():
-            try:
-                held = holder.open()
-            except OSError:
-                continue
-            try:
-                for below in _tails(directory.path) if _lies_on(held, directory) else ():
-                    seen = _look(directory.fs_type, _open_below, held, below)
-                    if seen is not None and same(directory, seen, device_known=False):
-                        spot = Spot(below, None, None, (holder.pid, holder.start_time, holder.through))
-                        said = f"through {holder.through} of process {holder.pid}"
-                        return Located("detached", refined(directory, seen), spot, None, said)
-            finally:
-                os.close(held)
-        return None
-
     def _nowhere(self, directory: Directory) -> Located:
         made = make_handle(directory.fs_type, directory.inode, directory.generation, directory.subvolume)
         if directory.handle is None and made is not None:
             directory = directory.replace(handle=made, handle_made=True)
-        about = f"{directory.fs_type} {directory.device}"
+        about = f"its file system ({directory.fs_type} {directory.device})"
         spaces = (self.vantage.here, *self.vantage.others())
         if any(space.table.by_device(directory.device) for space in spaces):
-            reason = f"its file system ({about}) is mounted, but no mount shows this part of it"
+            reason = f"{about} is mounted, but no mount shows this part of it"
+            if self._failures:
+                reason = f"{about} is mounted, but it was not searched everywhere: {self._failures[0].strerror}"
+            elif directory.path is None:
+                reason = f"{about} is mounted, but where the directory is there is not known"
             return Located("unknown", directory, None, reason, reason)
-        reason = f"its file system ({about}) is mounted nowhere that could be searched"
+        if any(space.table.by_device(directory.device) for space in self.vantage.beyond()):
+            reason = f"{about} is mounted in this mount namespace, outside of the root directory of the process"
+            return Located("unknown", directory, None, reason, reason)
+        reason = f"{about} is mounted nowhere that could be searched"
         return Located("unmounted", directory, None, reason, reason)
-
-
-def _lies_on(held: int, directory: Directory) -> bool:
-    """Whether what is held may be of the directory's file system.
-
-    Below another one nothing is looked up: it would be in vain, and on an overlay it can write (annex A.5).
-    """
-    try:
-        if directory.fs_type == "btrfs":  # of which each subvolume has a device number of its own
-            return fstatfs(held).type == _BTRFS_MAGIC
-        return statx(held, b"", AT_EMPTY_PATH | AT_STATX_DONT_SYNC).device == directory.device
-    except OSError:
-        return False
 
 
 def _below_mount(view: View, path: bytes) -> bytes:
     return path[len(view.point) :] or b"/"
-
-
-def _look(fs_type: str, open_it: Callable[..., int], *where: bytes | int) -> Seen | None:
-    """What is there now; None where it can't be opened or looked at."""
-    try:
-        fd = open_it(*where)
-    except OSError:
-        return None
-    try:
-        return look(fd, fs_type)
-    except OSError:
-        return None
-    finally:
-        os.close(fd)
-
-
-def _open_below(held: int, path: bytes) -> int:
-    return openat2(held, path[1:] or b".", _DIRECTORY, resolve=_WITHIN)
-
-
-def _tails(path: bytes | None) -> list[bytes]:
-    """The ends of a path, the shortest first: `/`, `/c`, `/b/c`, `/a/b/c`."""
-    if path is None:
-        return [b"/"]
-    parts = path.strip(b"/").split(b"/")
-    return [b"/"] + [b"/" + b"/".join(parts[at:]) for at in range(len(parts) - 1, -1, -1) if parts != [b""]]

@@ -10,6 +10,7 @@ from ..errors import Refusal, from_oserror
 from ..linux.files import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, mount_id_of_fd, openat2
 from ..linux.mounttable import MountTable, read_mount_table_of
 from ..linux.namespaces import namespace_inode, open_process, process_start_time
+from ..linux.syscall import closing
 from ..record import Record
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _PLAIN = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
+_PATH_MAX = 4096  # with its end (linux/limits.h)
 GONE = (errno.ENOENT, errno.ESRCH, errno.EINVAL)
 
 
@@ -76,7 +78,24 @@ class MountNamespace:
 
     def open(self, path: bytes, flags: int = _DIRECTORY) -> int:
         """Open what an absolute path means below the root; no symbolic link is followed."""
-        return openat2(self.root, path.lstrip(b"/") or b".", flags, resolve=_PLAIN)
+        return open_plain(self.root, path, _PLAIN, flags)
+
+
+def open_plain(root: int, path: bytes, resolve: int, flags: int = _DIRECTORY) -> int:
+    """Open a path below a directory, however long it is: one too long for a lookup is followed piece by piece."""
+    path = path.lstrip(b"/") or b"."
+    if len(path) < _PATH_MAX or b".." in path.split(b"/"):
+        return openat2(root, path, flags, resolve=resolve)
+    at = os.dup(root)
+    try:
+        while len(path) >= _PATH_MAX:
+            end = path.rindex(b"/", 0, _PATH_MAX)
+            below = openat2(at, path[:end], _DIRECTORY, resolve=resolve)
+            os.close(at)
+            at, path = below, path[end + 1 :]
+        return openat2(at, path, flags, resolve=resolve)
+    finally:
+        os.close(at)
 
 
 class Holder(Record):
@@ -108,6 +127,7 @@ class Vantage:
         except OSError as failure:
             raise self.refusal(failure) from None
         self._others: list[MountNamespace] | None = None
+        self._beyond: list[MountNamespace] | None = None
         self._holders: list[Holder] | None = None
 
     def again(self) -> Vantage:
@@ -118,7 +138,7 @@ class Vantage:
 
     def close(self) -> None:
         """Close all descriptors."""
-        for space in (self.here, *(self._others or ())):
+        for space in (self.here, *(self._others or ()), *(self._beyond or ())):
             space.close()
 
     def check_process(self) -> None:
@@ -139,13 +159,26 @@ class Vantage:
     def others(self) -> list[MountNamespace]:
         """Every other mount namespace with a process that may be looked into; the caller's own first."""
         if self._others is None:
+            _allow_many_descriptors()
             found: dict[int, MountNamespace] = {}
             for pid in sorted(_processes(), key=lambda pid: (pid != os.getpid(), pid)):
-                namespace = _namespace_of(pid, {self.here.inode, *found})
+                namespace = _other_namespace_of(pid, {self.here.inode, *found})
                 if namespace is not None and namespace.inode is not None:
                     found[namespace.inode] = namespace
             self._others = list(found.values())
         return self._others
+
+    def beyond(self) -> list[MountNamespace]:
+        """The dumped mount namespace as processes see it whose root is another one: more of it, perhaps."""
+        if self._beyond is None:
+            _allow_many_descriptors()
+            self._beyond = []
+            roots = {_root_of(self.process)}
+            for pid in sorted(_processes(), key=lambda pid: (pid != os.getpid(), pid)):
+                namespace = _namespace_with_other_root(pid, self.here.inode, roots)
+                if namespace is not None:
+                    self._beyond.append(namespace)
+        return self._beyond
 
     def holders(self) -> list[Holder]:
         """What processes hold of mounts that are in none of the known namespaces."""
@@ -165,14 +198,57 @@ def _processes() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def _namespace_of(pid: int, known: set[int | None]) -> MountNamespace | None:
+def _other_namespace_of(pid: int, known: set[int | None]) -> MountNamespace | None:
     try:
         if os.stat(f"/proc/{pid}/ns/mnt").st_ino in known:
             return None
-        namespace = MountNamespace(open_process(pid), pid)
-        return namespace if namespace.table.entries and namespace.root else None
     except OSError:
         return None  # ended, or not to be looked into
+    return _namespace_of(pid)
+
+
+def _namespace_with_other_root(pid: int, inode: int | None, roots: set[object]) -> MountNamespace | None:
+    """A process of this mount namespace as it sees it, if its root is none of these, which it is among then."""
+    try:
+        if os.stat(f"/proc/{pid}/ns/mnt").st_ino != inode:
+            return None
+        with closing(open_process(pid)) as process:
+            root = _root_of(process)
+    except OSError:
+        return None
+    if root in roots:
+        return None
+    roots.add(root)
+    return _namespace_of(pid)
+
+
+def _root_of(process: int) -> object:
+    """What tells the root directory of a process from that of another one."""
+    return _mount_of_entry(process, "root"), os.stat("root", dir_fd=process).st_ino
+
+
+def _namespace_of(pid: int) -> MountNamespace | None:
+    """None where the process ended, or may not be looked into. Raises OSError where descriptors run out."""
+    namespace = None
+    try:
+        namespace = MountNamespace(open_process(pid), pid)
+        if namespace.table.entries and namespace.root:
+            return namespace
+    except OSError as failure:
+        if failure.errno in (errno.EMFILE, errno.ENFILE):
+            raise
+    if namespace is not None:
+        namespace.close()
+    return None
+
+
+def _allow_many_descriptors() -> None:
+    """Namespaces are kept open, and there may be as many as containers, which the usual limit is not made for."""
+    import resource
+
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if usual != most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _held_by(pid: int) -> Iterator[Holder]:

@@ -67,6 +67,13 @@ class Introspector:
         """The superblock on which an open descriptor's object is; O_PATH will do."""
         return consistently(self._memory, lambda snapshot: self._superblock(snapshot, fd))
 
+    def place_of(self, fd: int) -> tuple[tuple[int, int], bytes | None]:
+        """Device number and path, inside of its file system, of an open descriptor's object; O_PATH will do.
+
+        The path is None of what is not connected to its file system's root.
+        """
+        return consistently(self._memory, lambda snapshot: self._place(snapshot, fd))
+
     def overlay_of(self, fd: int) -> OverlayFacts:
         """The overlay on which an open descriptor's object is. Raises Inconsistent where that is none."""
         return consistently(self._memory, lambda snapshot: self._facts(snapshot, [self._superblock(snapshot, fd)])[0])
@@ -88,6 +95,13 @@ class Introspector:
     def _superblock(self, snapshot: Snapshot, fd: int) -> int:
         file = file_of(self._memory, self._layout, snapshot, fd)
         return snapshot.row(self._layout[shapes.Inode], file.inode).superblock
+
+    def _place(self, snapshot: Snapshot, fd: int) -> tuple[tuple[int, int], bytes | None]:
+        dentry = file_of(self._memory, self._layout, snapshot, fd).dentry
+        directories = Directories(self._layout, snapshot)
+        directories.load((dentry,))
+        superblock = snapshot.row(self._layout[shapes.Dentry], dentry).superblock
+        return device(directories.superblock(superblock).device), directories.path(dentry)[0]
 
     def _facts(self, snapshot: Snapshot, superblocks: Sequence[int], names: bool = True) -> list[OverlayFacts]:
         return overlay_facts(self._layout, snapshot, superblocks, self._unmapped, names)

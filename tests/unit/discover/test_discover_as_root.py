@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import resource
 import signal
 
 import pytest
-from ovsi.dump import EVERY_OVERLAY, RUNGS, with_mount_id
+from ovsi.dump import EVERY_OVERLAY, RUNGS, at_mountpoint, dump, with_mount_id
 from ovsi.errors import Refusal
 from ovsi.linux import mountapi, namespaces
 from ovsi.linux.mounttable import read_mount_table
@@ -249,6 +251,24 @@ def test_nothing_is_looked_up_in_an_overlay_that_a_process_holds() -> None:
     assert os.listxattr("/tmp/b/u/u") == os.listxattr("/tmp/b/u/l0") == []
 
 
+@pytest.mark.parametrize("stands", ["", "x", "sub", "sub/c"])
+def test_only_the_way_to_a_source_is_looked_up_in_an_overlay_that_a_process_holds(stands: str) -> None:
+    """Other directories there end in the same names, and are merged ones that nobody looked at yet."""
+    for name in ("l/sub/c", "l/x/c", "l/c", "u/x/c", "u/c", "w", "empty"):
+        make(f"/tmp/i/{name}")
+    overlay("/tmp/inner", ["/tmp/i/l"], "/tmp/i/u", "/tmp/i/w")
+    overlay("/tmp/m", ["/tmp/inner/sub/c", "/tmp/i/empty"])
+    with Helper(lambda: os.chdir(f"/tmp/inner/{stands}")):
+        unmount("/tmp/inner")
+        before = listing("/tmp/i/u")
+        result = taken("/tmp/m")
+        assert listing("/tmp/i/u") == before
+    lower = sources(result)["lower/0"]
+    assert lower.state == ("unmounted" if stands == "x" else "detached")
+    if lower.location is not None:
+        assert lower.location.path == (b"/sub/c"[len(stands) + bool(stands) :] or b"/")
+
+
 def test_an_overlay_as_a_layer_mounted_and_not() -> None:
     make("/tmp/a", {"a": "a"})
     make("/tmp/b", {"b": "b"})
@@ -325,6 +345,60 @@ def test_another_process_with_a_root_of_its_own() -> None:
         assert place_of(result, sources(result)["upper"]) == b"/u"
         assert result.image.mounts[0].mount_point == b"/m"
         assert agreed(EVERY_OVERLAY, pid=helper.pid).complete
+
+
+def test_a_source_outside_of_the_root_of_the_process() -> None:
+    """Its file system is mounted in the dumped namespace, though the process has no path to it."""
+    tmpfs("/tmp/outside")
+    tmpfs("/tmp/jail")
+    os.mkdir("/tmp/jail/m")
+    for name in ("l0", "l1"):
+        make(f"/tmp/outside/{name}", FILES)
+    overlay("/tmp/jail/m", ["/tmp/outside/l0", "/tmp/outside/l1"])
+    with Helper(lambda: os.chroot("/tmp/jail")) as helper:
+        result = taken("/m", pid=helper.pid)
+    for one in sources(result).values():
+        assert (one.state, one.location) == ("unknown", None)
+        assert "outside of the root directory of the process" in (one.reason or "")
+
+
+def test_a_path_longer_than_a_lookup_takes() -> None:
+    os.mkdir("/tmp/m")
+    for _ in range(20):
+        os.mkdir("d" * 250)
+        os.chdir("d" * 250)
+    for name in ("l0", "l1", "u", "w"):
+        make(name, FILES)
+    mountapi.mount(b"test", b"/tmp/m", b"overlay", 0, b"lowerdir=l0:l1,upperdir=u,workdir=w")
+    result = dump(None, at_mountpoint(b"/tmp/m"))
+    assert states(result) == LOCATED
+    for name, one in zip(("u", "l0", "l1", "w"), sources(result).values(), strict=True):
+        assert one.identity is not None
+        assert one.identity.inode == os.stat(name).st_ino
+
+
+@pytest.mark.parametrize("usual", [24, None])
+def test_more_namespaces_than_descriptors_are_usual(usual: int | None) -> None:
+    """Where the limit can't be raised it is said, and nothing is left out."""
+    tmpfs("/tmp/s")
+    where = plain()
+
+    def leave() -> None:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        unmount("/tmp/s")
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(12):
+            stack.enter_context(Helper(leave))
+        stack.enter_context(Helper(lambda: namespaces.unshare(namespaces.CLONE_NEWNS)))
+        unmount("/tmp/s")
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (24, usual or most))
+        if usual is None:
+            assert set(states(taken(where)).values()) == {"elsewhere"}
+        else:
+            with pytest.raises(OSError, match="Too many open files"):
+                taken(where)
 
 
 @pytest.mark.parametrize("more", ["", ",redirect_dir=on", ",index=on,nfs_export=on", ",metacopy=on", ",userxattr"])

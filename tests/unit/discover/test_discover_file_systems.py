@@ -13,7 +13,7 @@ from ovsi.linux import idmap, mountapi
 from ovsi.linux.namespaces import IdRange
 from ovsi.linux.syscall import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, closing
 
-from .stacks import agreed, make, overlay, place_of, sources, states, taken, tmpfs, unmount
+from .stacks import Helper, agreed, make, overlay, place_of, sources, states, taken, tmpfs, unmount
 
 pytestmark = pytest.mark.as_root
 
@@ -50,6 +50,23 @@ def formatted(kind: str, target: str) -> str:
         file.truncate(MEGABYTES[kind] << 20)
     run(f"mkfs.{kind}", "-q", image)
     return attach(image, kind, target)
+
+
+@pytest.mark.parametrize("kind", ["ext4", "btrfs"])
+def test_through_a_process_that_holds_what_is_mounted_nowhere(kind: str) -> None:
+    """st_dev of what is held is not s_dev on btrfs."""
+    base = formatted(kind, "/tmp/s")
+    for name in ("deep/l0", "deep/u", "deep/w"):
+        make(f"{base}/{name}")
+    where = overlay("/tmp/m", [f"{base}/deep/l0"], f"{base}/deep/u", f"{base}/deep/w")
+    with Helper(lambda: os.chdir(f"{base}/deep")) as helper:
+        unmount(base)
+        result = taken(where)
+        assert set(states(result).values()) == {"detached"}
+        lower = sources(result)["lower/0"].location
+        assert lower is not None
+        assert lower.process is not None
+        assert (lower.path, lower.process.pid) == (b"/l0", helper.pid)
 
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
