@@ -156,6 +156,17 @@ def _handle_agrees(wanted: Identity, seen: Seen) -> bool | None:
     return handle.bytes == seen.handle[1]
 
 
+def contradicts_itself(wanted: Identity, fs_type: str) -> bool:
+    """Whether it states a generation or subvolume that is not the one in its handle: no directory has both then."""
+    handle = wanted.handle
+    if handle is None:
+        return False
+    for stated, held_in in ((wanted.generation, generation_in_handle), (wanted.subvolume, subvolume_in_handle)):
+        if stated is not None and held_in(fs_type, handle.type, handle.bytes) not in (None, stated):
+            return True
+    return False
+
+
 def _missing(fields: tuple[str, ...], wanted: Identity, seen: Seen) -> str:
     """The first field of the minimum set that one side lacks."""
     known = {

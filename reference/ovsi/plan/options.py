@@ -64,6 +64,8 @@ def planned_flags(flags: tuple[str, ...]) -> tuple[str, ...]:
     for flag in flags:
         if flag not in SUPERBLOCK_FLAGS:
             raise Refusal("unsupported-option", f"{flag} is no superblock flag that this program knows", flag)
+    if {"rw", "ro"} <= {*flags}:
+        raise Refusal("unsupported-option", "no superblock has both flags, rw and ro", "ro")
     return flags
 
 

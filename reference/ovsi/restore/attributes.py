@@ -46,6 +46,7 @@ _BITS = {
     "nosymfollow": MOUNT_ATTR_NOSYMFOLLOW,
 }
 _ATIME_WORDS = {"noatime", "relatime", "strictatime"}
+_RIVALS = ({"rw", "ro"}, _ATIME_WORDS)
 _ALL = (
     MOUNT_ATTR_RDONLY
     | MOUNT_ATTR_NOSUID
@@ -60,8 +61,11 @@ _ALL = (
 def attribute_bits(words: tuple[str, ...]) -> int:
     """MOUNT_ATTR_* of mountinfo's words; no word of an access time mode means strictatime. Empty: not known, relatime.
 
-    Raises Refusal unsupported-option for a word that is not known here.
+    Raises Refusal unsupported-option for a word that is not known here, or that another one excludes.
     """
+    for rivals in _RIVALS:
+        if len(met := [word for word in words if word in rivals]) > 1:
+            raise Refusal("unsupported-option", f"no mount has both attributes, {' and '.join(met)}", met[-1])
     bits = 0
     for word in words:
         if word not in _BITS:

@@ -29,6 +29,11 @@ def explain(failure: OSError, overlay: OverlayPlan, opened: Sequence[Opened]) ->
         )
     if failure.errno == errno.ESTALE:
         return Refusal("origin-stale", f"overlay {overlay.id}: the upperdir belongs to other layers", overlay.id)
+    if failure.errno == errno.ELOOP:
+        message = (
+            f"overlay {overlay.id}: one directory is two layers, or one layer lies in another ({failure.strerror})"
+        )
+        return Refusal("system-call", message, overlay.id)
     if failure.errno == errno.EINVAL:
         return _invalid(overlay, opened) or from_oserror(failure, overlay.id)
     return from_oserror(failure, overlay.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..identity import Seen
+from ..identity import Seen, contradicts_itself, stability_of
 from ..linux.files import btrfs_subvolume, btrfs_uuid, file_system_uuid, generation
 from ..linux.handles import AT_HANDLE_FID, FileHandle, HandleReader
 from ..linux.syscall import closing
@@ -59,7 +59,7 @@ def plainly_same(fd: int, superblock: Superblock, wanted: Identity, filesystem: 
     handle = wanted.handle
     if handle is None or handle.made_by == "producer" or not _same_superblock(superblock, filesystem):
         return False
-    if os.fstat(fd).st_ino != wanted.inode:
+    if os.fstat(fd).st_ino != wanted.inode or contradicts_itself(wanted, filesystem.type):
         return False
     expected = handle.type, handle.bytes
     return _handles.is_of_fd(fd, unchecked(FileHandle, expected)) or _handle(fd) == expected
@@ -71,7 +71,7 @@ def _same_superblock(superblock: Superblock, filesystem: Filesystem) -> bool:
         superblock.device == filesystem.device
         and superblock.fs_type == filesystem.type
         and superblock.uuid == filesystem.uuid
-        and filesystem.stability != "none"
+        and stability_of(superblock.fs_type) != "none"  # whatever the image says of it
         and superblock.fs_type != "overlay"
     )
 

@@ -16,10 +16,10 @@ from .find import Finder, close_all
 from .finished import check
 from .look import Superblock
 from .mounter import check_mounter
-from .probe import refuse_if_in_use, refuse_if_locked, refuse_if_stale
+from .probe import refuse_if_in_use, refuse_if_locked, refuse_if_stale, refuse_without_calls
 from .reach import Anchor, Namespace
 from .setups import ability, build
-from .target import open_target, parent_is_shared
+from .target import open_target, parent_is_shared, refuse_foreign
 from .volatile import leftovers
 
 TYPE_CHECKING = False
@@ -62,12 +62,15 @@ class Restore:
 
     def prepare(self) -> None:
         """Everything that can fail: then each overlay is finished, and detached."""
+        refuse_without_calls()
         # One a source, and one more of an ID-mapped copy.
         sources = [source for overlay in self.plan.overlays for source in overlay.sources]
         own.allow_descriptors(sum(1 + (source.idmap is not None) for source in sources))
         by_number = any(one.filesystem is not None and by_device_alone(one.filesystem.type) for one in sources)
         self._open_targets()
         with Namespace(unique_ids=by_number) as namespace:
+            for path, fd in self.targets.items():
+                refuse_foreign(fd, path, namespace.table)
             self.shared = {path: parent_is_shared(fd, namespace.table) for path, fd in self.targets.items()}
             self.finder = Finder(self.plan, namespace, self._inner, self.home)
             for overlay in self.plan.overlays:

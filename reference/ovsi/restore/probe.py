@@ -6,7 +6,17 @@ import errno
 import os
 
 from ..errors import Refusal
-from ..linux.mountapi import OPEN_TREE_CLONE, create, open_tree, set_fd, set_string
+from ..linux.mountapi import (
+    MOVE_MOUNT_F_EMPTY_PATH,
+    MOVE_MOUNT_T_EMPTY_PATH,
+    OPEN_TREE_CLONE,
+    create,
+    mount_setattr,
+    move_mount,
+    open_tree,
+    set_fd,
+    set_string,
+)
 from ..linux.syscall import AT_EMPTY_PATH, closing
 from ..plan.options import value_of
 from . import own
@@ -20,6 +30,26 @@ if TYPE_CHECKING:
     from ..plan.records import OverlayPlan
     from .reach import Namespace
     from .search import Opened
+
+
+def refuse_without_calls() -> None:
+    """Raises Refusal unsupported-kernel, OSError EPERM, where a call that is needed later is missing or not permitted.
+
+    Each is asked for nothing, on no descriptor.
+    """
+    for name, call in (("open_tree", open_tree), ("mount_setattr", mount_setattr), ("move_mount", _move_nothing)):
+        try:
+            call(-1, b"", AT_EMPTY_PATH)
+        except OSError as failure:
+            if failure.errno == errno.ENOSYS:
+                raise Refusal("unsupported-kernel", f"this kernel lacks {name}, or it is filtered here", name) from None
+            if failure.errno != errno.EBADF:
+                raise
+
+
+def _move_nothing(fd: int, path: bytes, _flags: int) -> int:
+    move_mount(fd, path, fd, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+    return 0
 
 
 def refuse_if_in_use(overlay: OverlayPlan, opened: Sequence[Opened]) -> None:

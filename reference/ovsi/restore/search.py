@@ -69,6 +69,7 @@ class Search:
         self.beside: bytes | None = None
         self.differs: Verdict | None = None
         self.missing = ""
+        self.unmapped = ""
         self.barred = ""
         self.hint = ""
         self.mounted = False
@@ -111,10 +112,11 @@ class Search:
         try:
             anchor = self.finder.namespace.directory(way.directory)
         except (OSError, KeyError) as failure:
-            self.missing = f"the directory of --map can't be opened: {failure}"
+            why = failure.strerror if isinstance(failure, OSError) else "it is on no mount of this mount namespace"
+            self.unmapped = f"the directory of --map, {text(way.directory)}, can't be opened: {why}"
             return None
         if anchor.mount is not None and b"idmapped" in anchor.mount.attributes:
-            self.missing = "the directory of --map is on a mount that maps IDs"
+            self.unmapped = f"the directory of --map, {text(way.directory)}, is on a mount that maps IDs"
             return None
         self.mounted = True
         return self._witnessed(self._look_at(anchor, way.path), way)
@@ -221,6 +223,8 @@ class Search:
             return Refusal(
                 "identity-differs", f"{subject} is not the source of the image: {self.differs.detail}", subject
             )
+        if self.unmapped:
+            return Refusal("source-missing", f"{subject} can't be looked for: {self.unmapped}", subject)
         if self.barred:
             return Refusal("system-call", f"{subject} can't be reached: {self.barred}{why}", subject)
         if not source.ways:

@@ -7,6 +7,7 @@ import os
 
 from ..errors import Refusal, from_oserror
 from ..linux.files import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2, stat_of_fd
+from ..linux.statmount import SB_BASIC, statmount
 from ..linux.syscall import closing
 from ..plan.paths import below, relative
 from . import own
@@ -66,6 +67,24 @@ def _open_within(path: bytes, within: bytes) -> int:
     with closing(os.open(within, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)) as top:
         rest = relative(below(path, within) or b"/")
         return openat2(top, rest, _FLAGS | os.O_NOFOLLOW, resolve=RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)
+
+
+def refuse_foreign(fd: int, path: bytes, table: MountTable) -> None:
+    """Raises Refusal target-missing for a directory on a mount of another mount namespace, if that can be told.
+
+    A path through /proc/PID/root or a descriptor leads to one; the kernel attaches nothing there.
+    """
+    if table.by_mount_id(own.mount_id(fd) or 0) is not None:
+        return
+    unique_id = stat_of_fd(fd).unique_mount_id
+    try:
+        if unique_id is not None:  # what a table does not show may still be here, above this process's root
+            statmount(unique_id, SB_BASIC)
+    except FileNotFoundError:
+        message = "the target is on no mount of this mount namespace; --pid mounts in that of a process"
+        raise Refusal("target-missing", message, path) from None
+    except OSError:
+        return
 
 
 def parent_is_shared(target: int, table: MountTable) -> bool:

@@ -1,0 +1,142 @@
+"""What can be seen before a superblock is created is refused before: its creation writes to upper and work."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+from pathlib import Path
+
+import pytest
+from ovsi.errors import Refusal
+from ovsi.image import model
+from ovsi.linux import mountapi, namespaces
+from ovsi.linux.handles import AT_HANDLE_FID, handle_of_fd
+from ovsi.plan import Mapping, Request
+from ovsi.restore import restore
+
+from . import images
+from .test_restore_refusals import TARGET, changed, code, refused, stack
+
+CALLS = {"open_tree": 428, "move_mount": 429, "mount_setattr": 442}
+ENOSYS = 38
+
+
+def with_layer(image: model.Image, **changes: object) -> model.Image:
+    """The identity of the top lower changed."""
+    layers = list(image.overlays[0].layers)
+    identity = layers[1].identity
+    assert identity is not None
+    layers[1] = layers[1].replace(identity=identity.replace(**changes))
+    return changed(image, layers=tuple(layers))
+
+
+@pytest.mark.in_both
+def test_a_generation_that_is_not_in_the_handle(vantage: str) -> None:
+    """OVSI-ID-006, OVSI-ID-011: a right handle does not stand for a generation that differs."""
+    image = stack()
+    everything = Request(target=b"/tmp/t", accept=frozenset(["unproved", "changed-identity"]))
+    assert code(with_layer(image, generation=1), everything) == "identity-differs"
+
+
+@pytest.mark.as_root
+def test_a_stability_that_the_image_invents(vantage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OVSI-ID-007: of a type without a row nothing suffices, whatever the image says of it and however equal it is."""
+    Path("ram").mkdir()
+    mountapi.mount(b"ram", b"/tmp/ram", b"ramfs")
+    Path("ram/l0").mkdir()
+    Path("ram/l1").mkdir()
+    Path("t").mkdir()
+    monkeypatch.setattr(images, "handle_of_fd", lambda fd: handle_of_fd(fd, AT_HANDLE_FID))
+    try:
+        image = images.image([b"/tmp/ram/l0", b"/tmp/ram/l1"])
+    except OSError:
+        pytest.skip("this kernel gives no handles of a ramfs")
+    said = tuple(one.replace(stability="filesystem") for one in image.filesystems)
+    assert code(image.replace(filesystems=said)) == "identity-insufficient"
+
+
+@pytest.mark.in_both
+def test_a_target_in_another_mount_namespace(vantage: str) -> None:
+    """OVSI-REST-022: the kernel attaches nothing there, and says so only when all is made."""
+    image = stack()
+    ready, done = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        os.write(ready[1], b".")
+        os.read(done[0], 1)
+        os._exit(0)
+    try:
+        os.read(ready[0], 1)
+        refusal = refused(image, Request(target=b"/proc/%d/root/tmp/t" % child))
+    finally:
+        os.write(done[1], b".")
+        os.waitpid(child, 0)
+    assert (refusal.code, "--pid" in refusal.message) == ("target-missing", True)
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("words", [("rw", "noatime", "strictatime"), ("rw", "ro"), ("noatime", "relatime")])
+def test_attributes_that_exclude_each_other(vantage: str, words: tuple[str, ...]) -> None:
+    """OVSI-REST-018."""
+    image = stack()
+    mounts = tuple(mount.replace(attributes=words) for mount in image.mounts)
+    assert code(image.replace(mounts=mounts)) == "unsupported-option"
+
+
+@pytest.mark.in_both
+def test_superblock_flags_that_exclude_each_other(vantage: str) -> None:
+    """OVSI-REST-018."""
+    assert code(changed(stack(), superblock_flags=("rw", "ro"))) == "unsupported-option"
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_that_the_kernel_lacks(vantage: str, call: str) -> None:
+    """OVSI-CLI-005, OVSI-REST-022: named, and missed before anything is made."""
+    if platform.machine() not in ("x86_64", "aarch64"):
+        pytest.skip("the numbers of calls")
+    image = stack()
+    lack(CALLS[call])
+    refusal = refused(image)
+    assert (refusal.code, refusal.subject) == ("unsupported-kernel", call)
+
+
+def lack(number: int) -> None:
+    """Have this process and its children get ENOSYS for a system call (seccomp(2), BPF of linux/filter.h)."""
+    load, equal, answer = 0x20, 0x15, 0x06
+    program = (
+        (load, 0, 0, 0),
+        (equal, 0, 1, number),
+        (answer, 0, 0, 0x50000 | ENOSYS),
+        (answer, 0, 0, 0x7FFF0000),
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in program))
+    header = struct.pack("@HP", len(program), ctypes.addressof(code))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    assert libc.prctl(22, 2, header, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize(("directory", "why"), [("none", "No such file"), ("l0/l0", "Not a directory")])
+def test_a_directory_of_map_that_is_none(vantage: str, directory: str, why: str) -> None:
+    """The source may well exist; what does not is what the caller named."""
+    mapped = Request(target=b"/tmp/t", maps=(Mapping("fs0", b"/", b"/tmp/" + directory.encode()),))
+    refusal = refused(stack(), mapped)
+    assert refusal.code == "source-missing"
+    assert f"/tmp/{directory}, can't be opened: " in refusal.message
+    assert why in refusal.message
+    assert "exist any more" not in refusal.message
+
+
+@pytest.mark.in_both
+def test_one_directory_as_two_layers(vantage: str) -> None:
+    """The kernel's word for it speaks of symbolic links, of which there is none."""
+    image = stack()
+    layers = image.overlays[0].layers
+    with pytest.raises(Refusal, match="one directory is two layers") as caught:
+        restore(changed(image, layers=(*layers, layers[1])), TARGET)
+    assert caught.value.code == "system-call"
