@@ -57,7 +57,7 @@ class LowerRungs:
         readings = [] if OPTION_STRING in self.without else readings + self._beside(slots, shown_to_be)
         for slot in slots:
             findings.add(slot.name, OPTION_STRING, self._read_as(slot, readings))
-        return judge.weigh(slots, shown_to_be, readings)
+        return judge.weigh(slots, shown_to_be, readings, evidence)
 
     def readings(
         self, device: str, mounts: tuple[Mount, ...], shown: ShownOptions, slots: list[Slot]

@@ -13,7 +13,7 @@ from .filesystems import shortcoming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from .evidence import Slot
     from .hints import Candidate
@@ -33,11 +33,15 @@ class Shown(Record):
 
 
 class Evidence(Record):
-    """What a rung showed: sources by slot name, lowers by index; and a sentence for each slot, "" for all."""
+    """What a rung showed: sources by slot name, lowers by index; and a sentence for each slot, "" for all.
+
+    refutes: whether it showed of a directory that it is neither the upper nor a lower layer; None where of none.
+    """
 
     exact: dict[str, Shown]
     placed: dict[int, Shown]
     said: dict[str, str]
+    refutes: Callable[[Directory], bool] | None = None
 
 
 def nothing(why: str) -> Evidence:
@@ -45,27 +49,47 @@ def nothing(why: str) -> Evidence:
     return Evidence({}, {}, {"": why})
 
 
+def refuted(evidence: Sequence[Evidence], directory: Directory) -> bool:
+    """Whether one of several rungs showed that a directory is neither the upper nor a lower layer."""
+    return any(one.refutes is not None and one.refutes(directory) for one in evidence)
+
+
 def combined(evidence: Iterable[Evidence]) -> dict[str, Shown]:
-    """What several rungs show, by slot name; where two show different directories for one slot, neither."""
+    """What several rungs show, by slot name; where two show different directories for one slot, neither.
+
+    Nor what one of them refutes: an overlay shows entries from where they were when it first looked them up.
+    """
     shown: dict[str, Shown] = {}
     disputed: set[str] = set()
+    evidence = list(evidence)
     for one in evidence:
         for name, found in (one.exact | {f"lower/{index}": member for index, member in one.placed.items()}).items():
+            if refuted(evidence, found.directory):
+                continue
             if name in shown and key(shown[name].directory) != key(found.directory):
                 disputed.add(name)
             shown.setdefault(name, found)
     return {name: found for name, found in shown.items() if name not in disputed}
 
 
-def weigh(slots: Sequence[Slot], shown: dict[str, Shown], readings: list[dict[str, Candidate]]) -> list[Verdict]:
-    """A verdict a slot: `shown` by slot name, `readings` are what the names may mean."""
+def weigh(
+    slots: Sequence[Slot],
+    shown: dict[str, Shown],
+    readings: list[dict[str, Candidate]],
+    evidence: Sequence[Evidence] = (),
+) -> list[Verdict]:
+    """A verdict a slot: `shown` by slot name, `readings` are what the names may mean, `evidence` may refute them."""
     taken = {key(found.directory) for found in shown.values()}
     fitting = [possible(reading) for reading in readings if _fits(reading, shown)]
-    return [_weigh_one(slot, shown, fitting, taken) for slot in slots]
+    return [_weigh_one(slot, shown, fitting, taken, evidence) for slot in slots]
 
 
 def _weigh_one(
-    slot: Slot, shown: dict[str, Shown], readings: list[dict[str, Candidate]], taken: set[tuple[object, ...]]
+    slot: Slot,
+    shown: dict[str, Shown],
+    readings: list[dict[str, Candidate]],
+    taken: set[tuple[object, ...]],
+    evidence: Sequence[Evidence],
 ) -> Verdict:
     found = shown.get(slot.name)
     if found is not None:
@@ -74,12 +98,17 @@ def _weigh_one(
             return Verdict(slot, "proved", found.how, found.method, found.directory)
         return Verdict(slot, "consistent", lacking, found.method, found.directory)
     options = {key(one.directory): one for reading in readings if (one := reading.get(slot.name))}
+    named = len(options)
+    if slot.role in ("upper", "lower"):
+        options = {name: one for name, one in options.items() if not refuted(evidence, one.directory)}
     free = {name: one for name, one in options.items() if name not in taken}
     if len(options) > 1:
         why = f"{NO_RUNG}, and its name fits {len(options)} directories"
         return Verdict(slot, "none", why)
     if not free:
         why = "its name leads to another source" if options else f"{NO_RUNG}, and its name leads to no directory"
+        if named and not options:
+            why = f"{NO_RUNG}, and what its name leads to is no layer: the kernel does not open it as one"
         return Verdict(slot, "none", why)
     one = next(iter(free.values()))
     why = f"nothing proves it; {one.how} leads to a directory that nothing contradicts"

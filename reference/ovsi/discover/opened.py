@@ -150,6 +150,12 @@ class _Watched:
         found = [self._directory(event) for event in events if event.own]
         return None if None in found else [one for one in found if one is not None]
 
+    def watches(self, directory: Directory) -> bool:
+        """Whether an opening of this directory would have been seen."""
+        if any(pin.device == directory.device for pin in self._whole.values()):
+            return True
+        return any(one is not None and key(one) == key(directory) for one in self._known.values())
+
     def _directory(self, event: Opening) -> Directory | None:
         name = event.fsid, event.handle.type, event.handle.data
         if name in self._known:
@@ -177,10 +183,17 @@ def _seen(merged: Merged, found: _Watched, count: int) -> Evidence:
     if not listed or key(listed[0]) != key(top[0]):
         return Evidence(exact, {}, {"": "the kernel had no need to open the layers for a listing"})
     lowers = listed[1:] if merged.with_upper else listed
-    if len(lowers) != count or len({key(one) for one in listed}) != len(listed):
-        return Evidence(exact, {}, {"": f"{len(lowers)} of {count} lower layers were seen being opened"})
+    opened = {key(one) for one in listed}
+
+    def refutes(directory: Directory) -> bool:
+        return key(directory) not in opened and found.watches(directory)
+
+    if len(lowers) != count or len(opened) != len(listed):
+        return Evidence(exact, {}, {"": f"{len(lowers)} of {count} lower layers were seen being opened"}, refutes)
     exact |= {f"lower/{index}": Shown(one, OPENING, _HOW.format("list")) for index, one in enumerate(lowers)}
-    return Evidence(exact, {}, {"": "not opened for a listing"} | {name: one.how for name, one in exact.items()})
+    return Evidence(
+        exact, {}, {"": "not opened for a listing"} | {name: one.how for name, one in exact.items()}, refutes
+    )
 
 
 def _none_is_on_an_overlay(merged: Merged) -> bool:

@@ -137,6 +137,29 @@ def test_a_clone_of_the_disk_does_not_deceive_where_sysfs_does_not_list_disks() 
         assert "proved" not in {one.assurance for one in sources(taken(where)).values()}
 
 
+@pytest.mark.parametrize("kind", ["ext4", "btrfs"])
+def test_a_directory_with_the_old_contents_in_the_place_of_the_old_does_not_deceive(kind: str) -> None:
+    """The overlay shows entries that it looked up before from where they are now. It opens what it is made of.
+
+    A btrfs is not watched as a whole: there only the candidate is seen not to be opened.
+    """
+    base = formatted(kind, "/tmp/s")
+    make(f"{base}/l0", {"f": "0", "d": None})
+    make(f"{base}/u", {"uf": "u"})
+    make(f"{base}/w")
+    where = overlay("/tmp/m", [f"{base}/l0"], f"{base}/u", f"{base}/w")
+    kept = [os.open(f"{where}/{name}", os.O_RDONLY) for name in os.listdir(where)]
+    os.rename(f"{base}/l0", f"{base}/real")
+    make(f"{base}/l0")
+    for name in ("f", "d"):
+        os.rename(f"{base}/real/{name}", f"{base}/l0/{name}")
+    result = taken(where, without=["introspection"])
+    lower = sources(result)["lower/0"]
+    found = ("proved", b"/tmp/s/real") if kind == "ext4" else ("none", None)
+    assert (lower.assurance, place_of(result, lower), lower.candidate) == (*found, None)
+    assert len(kept) == 3
+
+
 def test_a_snapshot_of_a_subvolume_does_not_deceive() -> None:
     base = formatted("btrfs", "/tmp/s")
     run("btrfs", "subvolume", "create", f"{base}/real")

@@ -76,6 +76,19 @@ def test_rungs_that_contradict_each_other_prove_nothing() -> None:
     }
 
 
+def test_what_a_rung_refutes_is_neither_shown_nor_a_candidate() -> None:
+    slots = [Slot("upper", 0, b"u"), Slot("lower", 0, b"l"), Slot("work", 0, b"w")]
+    against = Evidence({}, {}, {}, lambda seen: seen.inode == 1)
+    witness = Evidence(
+        {"upper": Shown(directory(2), "witness", "seen")}, {0: Shown(directory(1), "witness", "seen")}, {}
+    )
+    shown = combined([witness, against])
+    assert shown.keys() == {"upper"}
+    found = weigh(slots, shown, [{"lower/0": candidate(1), "work": candidate(3)}], [witness, against])
+    assert [one.assurance for one in found] == ["proved", "none", "consistent"]
+    assert "does not open" in found[1].why
+
+
 def test_readings_that_cannot_be_are_dropped() -> None:
     other = Candidate(Directory("0:2", "tmpfs", 3), Spot(b"/3"), "a name")
     assert possible({"upper": candidate(1), "work": other, "lower/0": candidate(2)}) == {"lower/0": candidate(2)}
