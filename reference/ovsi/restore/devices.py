@@ -35,7 +35,7 @@ def look_on_devices(
     roots: dict[str, Anchor | None] = {}
     for source, way in missing:
         filesystem, search = source.filesystem, searches[source.name]
-        if filesystem is None or way.path is None or search.mounted:
+        if filesystem is None or way.path is None or search.mounted or search.only_unfit():
             continue
         if filesystem.id not in roots:
             writable = any(other.filesystem == filesystem and other.role == "upper" for other, _way in missing)

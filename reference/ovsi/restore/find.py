@@ -229,6 +229,13 @@ class Finder:
             )
         return self._mounts[key]
 
+    def only_unfit(self, way: ByMount, source: SourcePlan) -> bool:
+        """Whether its file system is mounted, but through no mount of it the kernel takes such a source."""
+        assert source.filesystem is not None
+        there = self._mounts_of(way, source.filesystem.type, source.proved)
+        writable = source.role in ("upper", "work")
+        return bool(there) and not any(_serves(mount, writable) for mount in there)
+
     def _mounts_of(self, way: ByMount, fs_type: str, proved: bool) -> list[Mount]:
         table = self.namespace.table
         mounts: list[Mount] = []
@@ -261,7 +268,12 @@ class Finder:
 
 def _serves(mount: Mount, writable: bool) -> bool:
     """Whether the kernel takes layers through a mount: it maps no IDs, and is not read-only for upper and work."""
-    return b"idmapped" not in mount.attributes and not (writable and b"ro" in mount.attributes)
+    return b"idmapped" not in mount.attributes and not (writable and _is_read_only(mount))
+
+
+def _is_read_only(mount: Mount) -> bool:
+    """By itself, or its file system is."""
+    return b"ro" in mount.attributes or mount.super_options.partition(b",")[0] == b"ro"
 
 
 def _missing(overlay: OverlayPlan, found: dict[str, Opened]) -> list[tuple[SourcePlan, ByMount]]:

@@ -95,6 +95,10 @@ class Search:
         mounts = [mount for mount in self.finder.mounts_for(way, self.source) if self._path_in(mount, way) is not None]
         return [mount for mount in mounts if self.finder.namespace.anchor(mount) is None]
 
+    def only_unfit(self) -> bool:
+        """Whether its file system is mounted, but through no mount of it the kernel takes such a source."""
+        return any(isinstance(way, ByMount) and self.finder.only_unfit(way, self.source) for way in self.source.ways)
+
     def path(self) -> bytes | None:
         """Where it is in its file system, by the image."""
         return next((way.path for way in self.source.ways if isinstance(way, ByMount)), None)
@@ -237,6 +241,9 @@ class Search:
                 subject,
             )
         name = source.filesystem.type if source.filesystem is not None else "unknown"
+        if self.only_unfit():
+            how = "is mounted read-only, or maps IDs, wherever it is mounted"
+            return Refusal("filesystem-missing", f"the file system ({name}) of {subject} {how}{why}", subject)
         return Refusal(
             "filesystem-missing",
             f"the file system ({name}) of {subject} is mounted nowhere in reach{why}{self.hint}",

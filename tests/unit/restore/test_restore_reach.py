@@ -134,10 +134,24 @@ def test_a_mount_that_is_read_only_or_maps_ids_is_none_for_the_upper(vantage: st
     with pytest.raises(Refusal) as refused:
         restore(image, TARGET)
     assert (refused.value.code, refused.value.subject) == ("filesystem-missing", "o/upper")
+    assert "is mounted read-only, or maps IDs, wherever" in refused.value.message
     mountapi.mount(b"/tmp/fs", b"/tmp/left", None, mountapi.MS_BIND)
     mountapi.mount_setattr(-100, b"/tmp/left", 0, clear=mountapi.MOUNT_ATTR_RDONLY)
     restored(image, None)
     assert os.stat("t/who").st_uid == 0
+
+
+@pytest.mark.in_both
+def test_a_file_system_that_is_read_only_is_none_for_the_upper(vantage: str) -> None:
+    """Whatever its mounts are."""
+    make("t", "left")
+    image = stack("fs")
+    mountapi.mount(b"/tmp/fs", b"/tmp/left", None, mountapi.MS_BIND)
+    mountapi.mount(b"none", b"/tmp/left", None, mountapi.MS_REMOUNT | mountapi.MS_RDONLY)
+    mountapi.mount_setattr(-100, b"/tmp/left", 0, clear=mountapi.MOUNT_ATTR_RDONLY)
+    with pytest.raises(Refusal, match="is mounted read-only") as refused:
+        restore(image, TARGET)
+    assert (refused.value.code, refused.value.subject) == ("filesystem-missing", "o/upper")
 
 
 def held_by_this_process(at: str) -> tuple[model.Image, int]:
