@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,13 +76,17 @@ def settled(output: str) -> str:
     return output.strip()
 
 
-def run(commands: list[Command], before: list[str] | None = None) -> list[str]:
-    """What each command prints, standard error included. Needs root."""
+AS_ROOT = ("unshare", "--mount", "--propagation", "private", "bash")
+AS_MAPPED_ROOT = ("unshare", "--user", "--map-root-user", "--mount", "bash")
+
+
+def run(commands: list[Command], before: list[str] | None = None, shell: Sequence[str] = AS_ROOT) -> list[str]:
+    """What each command prints in that shell, standard error included."""
     first = "".join(f"{{ {line}; }} >/dev/null 2>&1\n" for line in before or [])
     script = "".join(f"{command.text}\nstatus=$?; echo '{_MARK}'; (exit $status)\n" for command in commands)
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     shown = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", "bash"],
+        shell,
         input=first + script,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
