@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import jsonschema
@@ -75,6 +76,39 @@ def test_each_requirement_has_its_place(site: Path, documents: dict[Path, Docume
         assert f"row-{requirement.id}" in rows
 
 
+def _plain(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", html)).split())
+
+
+def test_the_page_of_requirements_says_what_is_required(site: Path) -> None:
+    text = _plain((site / "requirements.html").read_text())
+    missing = [each.id for each in load() if f"{each.id} {each.text.replace('`', '')}" not in text]
+    assert missing == []
+
+
+def test_headings_say_what_the_page_is(site: Path, documents: dict[Path, Document]) -> None:
+    headings: dict[str, str] = {}
+    for path in documents:
+        (heading,) = re.findall(r"<h1[^>]*>(.*?)</h1>", path.read_text(), re.DOTALL)
+        words = _plain(heading.partition('<a class="headerlink"')[0])
+        assert words not in headings, (path.name, headings[words])
+        headings[words] = path.name
+        assert ("schemas" in path.parts[len(site.parts) :]) == words.startswith("Schema:"), path.name
+
+
+def test_reports_lead_back_to_the_site(site: Path, documents: dict[Path, Document]) -> None:
+    reports = sorted((site / "reports").glob("*.html"))
+    assert len(reports) >= 3
+    for path in reports:
+        assert "../conformance.html" in documents[path].links
+
+
+def test_chapters_that_a_schema_names_are_linked(site: Path) -> None:
+    page = (site / "schemas" / "image.html").read_text()
+    for link in ("03-image.html\">the spec's chapter The image</a>", '04-identity.html">chapter Identity</a>'):
+        assert link in page
+
+
 def test_each_vector_has_its_place(documents: dict[Path, Document], site: Path) -> None:
     manifest = json.loads((ROOT / "conformance" / "vectors" / "manifest.json").read_text())
     places = documents[site / "vectors.html"].ids
@@ -126,7 +160,7 @@ def _contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_text_stands_out_from_its_paper(site: Path, dark: bool) -> None:
-    sheet = "".join((site / "css" / name).read_text() for name in ("site.css", "pictures.css"))
+    sheet = "".join((site / "css" / name).read_text() for name in ("site.css", "pictures.css", "plots.css"))
     found = re.findall(r"--([\w-]+):\s*light-dark\((#\w{6}),\s*(#\w{6})\)", sheet)
     colours = {name: values[dark] for name, *values in found}
     for ink in ("ink", "faint", "link", "good", "bad", "warn"):
@@ -137,9 +171,14 @@ def test_text_stands_out_from_its_paper(site: Path, dark: bool) -> None:
         "p-faint": ("p-well", "p-lower", "p-mark"),
         "p-good": ("p-well", "p-lower"),
         "p-bad": ("p-well",),
+        "plot-text": ("paper",),
     }.items():
         for paper in papers:
             assert _contrast(colours[ink], colours[paper]) >= 4.5, (ink, paper)
+    code = re.findall(r"light-dark\((#\w{6}),\s*(#\w{6})\)", (site / "css" / "code.css").read_text())
+    assert len(code) >= 2
+    for values in code:
+        assert _contrast(values[dark], colours["well"]) >= 4.5, values
 
 
 def test_picture_of_the_readme_is_fresh() -> None:
@@ -231,6 +270,66 @@ def test_search_by_words_and_by_nothing(browser: Browser, site: Path) -> None:
     assert _search(page, "qwertz") == ["Nothing found"]
     assert page.overflow() == []
     assert page.complaints == []
+
+
+@in_browser
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        ("how do I validate", "Validate your tool"),
+        ("how to install", "Install · A tour"),
+        ("what is a mutant", "Vectors and mutants · Requirements"),
+        ("exit code 3", "8.2 Exit status · 8. The command line"),
+        ("upper in use", "in-use · Error codes"),
+        ("OVSI-REST-035", "OVSI-REST-035 · 7. The restorer"),
+        ("ovsi dump", "ovsi dump · Commands"),
+        ("btrfs", "4.3 The identity table · 4. Identity"),
+        ("statmount", "A.2 Reading the mount table · Annex A: the kernel"),
+        ("recipes", "Recipes"),
+        ("rootless docker", "Recipes"),
+        ("restore qwertz", "Restore: the same mount again · A tour"),
+    ],
+)
+def test_search_answers_what_visitors_ask(browser: Browser, site: Path, words: str, place: str) -> None:
+    """Among the first: a name is found by itself, and a question by its telling words."""
+    page = browser.open((site / "index.html").as_uri())
+    assert place in _search(page, words)[:4]
+
+
+@in_browser
+def test_links_are_seen_and_ids_are_not_broken(browser: Browser, site: Path) -> None:
+    underlined = """[...document.querySelectorAll('main a')].filter(
+        e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+          && !e.matches('.headerlink') && getComputedStyle(e).textDecorationColor === 'rgba(0, 0, 0, 0)')
+        .map(e => e.innerText)"""
+    broken_up = """[...document.querySelectorAll('main a[href*="OVSI-"]:not(.judged *), td .short')].filter(
+        e => e.getClientRects().length > 1).map(e => e.innerText)"""
+    page = browser.open((site / "index.html").as_uri(), width=400)
+    for name in ("index.html", "spec/changes.html", "spec/annex-interfaces.html", "vectors.html"):
+        page.show((site / name).as_uri(), width=400)
+        assert page.evaluate(underlined) == [], name
+        assert page.evaluate(broken_up) == [], name
+        assert page.overflow() == [], name
+
+
+@in_browser
+def test_a_date_in_a_table_is_one_word(browser: Browser, site: Path) -> None:
+    page = browser.open((site / "spec" / "annex-interfaces.html").as_uri(), width=1400)
+    lines = page.evaluate(
+        "[...document.querySelectorAll('td')].filter(e => /^\\d{4}-\\d\\d-\\d\\d$/.test(e.innerText))"
+        ".map(e => e.firstChild.getClientRects().length)"
+    )
+    assert lines
+    assert set(lines) == {1}
+
+
+@in_browser
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_word_in_the_empty_field_is_readable(browser: Browser, site: Path, dark: bool) -> None:
+    page = browser.open((site / "index.html").as_uri(), dark=dark)
+    colours = page.evaluate("""['color', 'opacity'].map(
+        name => getComputedStyle(document.getElementById('query'), '::placeholder')[name])""")
+    assert colours == [page.evaluate("getComputedStyle(document.querySelector('footer')).color"), "1"]
 
 
 @in_browser

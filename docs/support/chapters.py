@@ -12,6 +12,11 @@ from . import matrix, references
 
 SPEC = Path(__file__).parents[2] / "spec"
 _REQUIREMENT = re.compile(r"^\*\*(OVSI-[A-Z]+-\d{3})\*\*(.*?)(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
+_HOW_TO_READ = """
+On this site a requirement, such as [OVSI-DUMP-012](06-dumper.md#OVSI-DUMP-012), is followed by what judges it: tests,
+vectors (documents to accept or refuse) and mutants (wrong implementations that the suite has to catch);
+[all of them](../requirements.md) are one page.
+"""
 _EXAMPLE = re.compile(r"^```json .*$", re.MULTILINE)
 
 
@@ -29,7 +34,17 @@ def pages(requirements: list[Requirement]) -> Iterator[tuple[str, str]]:
             chapter.read_text(),
         )
         text = references.linked(text.replace("(README.md", "(index.md"), chapter.name)
+        text += _HOW_TO_READ if chapter.name == "README.md" else ""
         yield f"spec/{_page_name(chapter.name)}", _EXAMPLE.sub("```json", text)
+
+
+def titles() -> dict[str, str]:
+    """The file of each numbered chapter, by its title without the number."""
+    return {
+        title: chapter.name
+        for chapter in SPEC.glob("[0-9]*.md")
+        for title in re.findall(r"\A# \d+\. (.*)$", chapter.read_text(), re.MULTILINE)
+    }
 
 
 def address(requirement: Requirement) -> str:

@@ -75,11 +75,16 @@ def _summary(requirements: list[Requirement]) -> Iterator[str]:
     untestable = [requirement for requirement in standing if requirement.untestable is not None]
     tested = [each for each in standing if each not in untestable and (tests(each) or _vectors(each))]
     broken = [requirement for requirement in standing if requirement.id in _breakers()]
-    yield f"{len(standing)} requirements: {len(tested)} are tested, {len(broken)} are broken by a mutant,"
-    yield f"{len(untestable)} can't be tested. Each id leads to its chapter, each name to its place in the source."
-    yield "What stands in `harness/judge` judges every stack that is dumped or restored."
+    yield f"What the [specification](spec/index.md) requires, and what judges it. {len(standing)} requirements:"
+    yield f"{len(tested)} are tested, {len(broken)} are broken by a mutant, {len(untestable)} can't be tested. Each id"
+    yield "leads to its chapter, each name to its place in the source. What stands in `harness/judge` judges every"
+    yield "stack that is dumped or restored."
     yield ""
-    yield f"A mutant is a wrong implementation that the suite has to catch. There are {len(mutants())}, each with the"
+    yield "## Vectors and mutants"
+    yield ""
+    yield "A *vector* is a document that a reader of images [accepts or refuses](vectors.md)."
+    yield ""
+    yield f"A *mutant* is a wrong implementation that the suite has to catch. There are {len(mutants())}, each with the"
     yield "requirements that it is found to break, those and no others; the names of families stand before a dot."
     yield f"{len(SUITES)} wrong suites are found out by the project's own tests. {len(right_variants())} right variants"
     yield "differ in what the specification leaves free, and are not blamed."
@@ -93,17 +98,23 @@ def _chapters(requirements: list[Requirement]) -> Iterator[str]:
     for chapter, members in groupby(requirements, lambda requirement: requirement.chapter):
         yield f"## {_title(chapter)}"
         yield ""
-        yield "| requirement | keyword | tests | mutants |"
-        yield "|---|---|---|---|"
+        yield "| requirement | tests | mutants |"
+        yield "|---|---|---|"
         for requirement in members:
-            keyword = "withdrawn" if requirement.withdrawn else requirement.keyword
             row = f'<a id="row-{requirement.id}"></a>{_link(requirement)}'
-            yield f"| {row} | {keyword} | {_tests(requirement)} | {_mutants(requirement)} |"
+            says = f'<span class="says">{_words(requirement)}</span>'
+            yield f"| {row} {says} | {_tests(requirement)} | {_mutants(requirement)} |"
         yield ""
 
 
 def _title(chapter: str) -> str:
     return (ROOT / "spec" / chapter).read_text().partition("\n")[0].removeprefix("# ")
+
+
+def _words(requirement: Requirement) -> str:
+    """What it says, as it stands in its chapter."""
+    withdrawn = f" Withdrawn: {requirement.withdrawn}" if requirement.withdrawn else ""
+    return f"{requirement.text}{withdrawn}".replace("|", "\\|")
 
 
 @cache

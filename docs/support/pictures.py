@@ -117,7 +117,7 @@ def stack() -> list[Panel]:
         "; ".join(f"{name} comes from {served[name]}" for name in shown)
         + f"; {', '.join(sorted(set(names) - set(shown)))} is hidden by a whiteout.",
     )
-    columns = {name: 68 + number * 70 for number, name in enumerate(names)}
+    columns = {name: 68 + number * 69 for number, name in enumerate(names)}
     for name, x in columns.items():
         panel.words(x, 14, name, "faint", "mono")
     for number, layer in enumerate(["mount", *STACK]):
@@ -128,7 +128,7 @@ def stack() -> list[Panel]:
         files = {name: STACK[served[name]][name] for name in names} if layer == "mount" else STACK[layer]
         for name, content in files.items():
             if layer != "mount" and served[name] == layer:
-                panel.box(columns[name] - 5, y + 6, 66, 20, "mark")
+                panel.box(columns[name] - 5, y + 6, 64, 20, "mark")
             if content is not None:
                 panel.words(columns[name], y + 20, content, kind="mono")
             elif layer != "mount":

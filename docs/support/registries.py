@@ -33,8 +33,10 @@ def errors() -> str:
     """The page of categories and codes, a section a category."""
     text = (
         "A refusal ends with exit status 1 and, as the last line of standard error, one JSON object: its "
-        "[schema](schemas/error.md), the [rules](spec/08-command-line.md). The category is judged by the suite; the "
-        "code says more, and is for people and for programs that want to be exact."
+        "[schema](schemas/error.md), the [rules](spec/08-command-line.md). Here each category is a section, and lists "
+        "its codes. The category is judged by the suite; the code says more, and is for people and for programs that "
+        "want to be exact. The other exit statuses, 0, 2 and 3, are in "
+        "[section 8.2](spec/08-command-line.md#82-exit-status)."
     )
     return "\n\n".join(["# Error codes", text, *map(_category, _load()["categories"])]) + "\n"
 
@@ -44,8 +46,8 @@ def profiles() -> str:
     registries = _load()
     text = (
         'A claim is a class, a profile and a vantage: `{"class": "dumper", "profile": "core", "vantage": '
-        '"inside"}`. [Chapter 9](spec/09-conformance.md) says what each is judged by, and the '
-        "[results](conformance.md) what was claimed and met."
+        '"inside"}`. [Chapter 9](spec/09-conformance.md) says what each is judged by, the '
+        "[results](conformance.md) what was claimed and met, and [chapter 2](spec/02-terms.md) what the words mean."
     )
     names = ("classes", "profiles", "vantages")
     return "\n\n".join(["# Classes and profiles", text, *(_meanings(_heading(n), registries[n]) for n in names)]) + "\n"

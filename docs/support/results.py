@@ -21,10 +21,10 @@ def pages() -> Iterator[tuple[str, str]]:
     names = sorted(path.name.removesuffix(_SUFFIX) for path in RESULTS.glob(f"*{_SUFFIX}"))
     reports = {name: _load(RESULTS / f"{name}{_SUFFIX}") for name in names}
     for name, report in reports.items():
-        yield f"reports/{name}.html", report_page.html(report)
+        yield f"reports/{name}.html", _with_way_back(report_page.html(report))
         yield f"reports/{name}.svg", badge.svg(report)
         yield f"reports/{name}.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    yield "reports/compare.html", compare_page.html(list(reports.values()))
+    yield "reports/compare.html", _with_way_back(compare_page.html(list(reports.values())))
     yield "conformance.md", "\n".join(["# Conformance results", "", *_overview(), *_sections(reports)]) + "\n"
 
 
@@ -33,11 +33,21 @@ def _load(path: Path) -> Report:
     return loaded
 
 
+def _with_way_back(page: str) -> str:
+    """A report's page, which knows of no other, with a link to the site."""
+    before, opening, after = page.partition("<main>")
+    if not opening:
+        raise ValueError("a report's page without a <main>")
+    return f'{before}{opening}<p><a href="../conformance.html">Overlay Source Image: conformance results</a></p>{after}'
+
+
 def _overview() -> Iterator[str]:
-    yield "What the suite found of the implementations in this repository. Each is judged by what it claims; a"
-    yield "statement names class, profiles, vantage and kernel ([chapter 9](spec/09-conformance.md)) and holds for the"
-    yield "versions given. [Side by side](reports/compare.html) they are columns of one page. To have yours there,"
-    yield "[validate your tool](validate.md)."
+    yield "What the suite found of the implementations in this repository: `ovsi`, the reference, and `ovsi-pl`, a"
+    yield "second one in Perl, which was written from the specification and its schemas alone. Each is judged by what"
+    yield "it claims; a statement names class, profiles, vantage and kernel ([chapter 9](spec/09-conformance.md)) and"
+    yield "holds for the versions given. A badge counts, of each class, the [profiles and vantages](profiles.md) that"
+    yield "may be stated among those that are claimed. [Side by side](reports/compare.html) they are columns of one"
+    yield "page. To have yours there, [validate your tool](validate.md)."
     yield ""
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from . import chapters
 
 Schema = dict[str, Any]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -41,13 +44,20 @@ def _load(path: Path) -> Schema:
 
 
 def _page(name: str, schema: Schema) -> str:
-    lines = [f"# {schema['title']}", "", schema["description"], ""]
+    lines = [f"# Schema: {schema['title']}", "", _chaptered(schema["description"]), ""]
     lines += [f"For programs: [`{name}.json`]({name}.json), JSON Schema 2020-12, `{schema['$id']}`.", ""]
     lines += ["## The document", "", *_members(schema, "")]
     for title, definition in schema.get("$defs", {}).items():
-        lines += [f"## {title}", "", definition["description"], "", *_type_line(definition)]
+        lines += [f"## {title}", "", _chaptered(definition["description"]), "", *_type_line(definition)]
         lines += [*_members(definition, ""), *_alternatives(definition), *_rules(definition)]
     return "\n".join(lines) + "\n"
+
+
+def _chaptered(text: str) -> str:
+    """With a chapter that is named by its title as a link to it."""
+    for title, page in chapters.titles().items():
+        text = re.sub(rf"\b(?:the spec's )?chapter {title}\b", f"[\\g<0>](../spec/{page})", text)
+    return text
 
 
 def _members(schema: Schema, prefix: str) -> list[str]:
@@ -63,7 +73,7 @@ def _rows(schema: Schema, prefix: str) -> Iterator[str]:
     for name, member in schema.get("properties", {}).items():
         if isinstance(member, bool):
             continue
-        needed = "<br>required" if name in required else ""
+        needed = '<span class="form">required</span>' if name in required else ""
         meaning = " ".join([member.get("description", "").replace("|", _PIPE), *_form(member)])
         yield f"| `{prefix}{name}`{needed} | {_value(member)} | {meaning} |"
         yield from _rows(member, f"{prefix}{name}.")

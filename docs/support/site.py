@@ -35,6 +35,10 @@ from docs.support import (  # noqa: E402 - found there
 from tests.support.requirements import load  # noqa: E402 - as above
 
 _CODE = re.compile(r"(?<!<pre>)<code>([^<\n]+)</code>")
+_COUNTS = re.compile(r"(?:\b\d+ (?:test|vector|mutant)s?\b(?:, )?)+")
+"""What chapters.py puts behind a requirement: nothing that anybody searches for."""
+_LINKED_CODE = re.compile(r"<a (?=[^>]*>\s*<code>[^<]*</code></a>)(?![^>]*class=)")
+_DATE = re.compile(r"(<td[^>]*)>(\d{4}-\d{2}-\d{2})<")
 _SHORT = 24
 _PICTURE = re.compile(r"^!\[([^\]]+)\]\(pictures/([a-z-]+)\.svg\)$", re.MULTILINE)
 
@@ -64,7 +68,8 @@ def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -
         html, lines = matrix.numbered(html)
         page.present_anchor_ids = (page.present_anchor_ids or set()) | lines
         return html
-    return _CODE.sub(_breakable, tables.labelled(html))
+    html = _DATE.sub(r'\1><span class="short">\2</span><', tables.labelled(html))
+    return _CODE.sub(_breakable, _LINKED_CODE.sub('<a class="coded" ', html))
 
 
 def _breakable(code: re.Match[str]) -> str:
@@ -139,11 +144,15 @@ def _index(entries: list[dict[str, str]]) -> Iterator[dict[str, str]]:
     titles: dict[str, str] = {}
     for entry in entries:
         address, _, place = entry["location"].partition("#")
+        if place and titles.get(address) == "Overview":  # in the navigation; the page has a title of its own
+            titles[address] = entry["title"]
         if not place:
             titles[address] = entry["title"]
         elif not address.startswith("sources/"):
-            yield {**entry, "text": " ".join(entry["text"].split()), "page": titles.get(address, "")}
+            text = _COUNTS.sub("", entry["text"]) if address.startswith("spec/") else entry["text"]
+            yield {**entry, "text": " ".join(text.split()), "page": titles.get(address, "")}
     for requirement in load():
         address = chapters.address(requirement)
         page = titles.get(address.partition("#")[0], "")
-        yield {"location": address, "title": requirement.id, "text": requirement.text, "page": page}
+        text = requirement.text.replace("`", "")
+        yield {"location": address, "title": requirement.id, "text": text, "page": page}

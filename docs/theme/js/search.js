@@ -13,24 +13,37 @@
     script.src = `${base}search/index.js`;
     script.onload = () => {
       index = window.searchIndex.map((entry) => ({
-        ...entry, low: entry.title.toLowerCase(), body: `${entry.page} ${entry.text}`.toLowerCase(),
+        ...entry, low: entry.title.toLowerCase(), home: entry.page.toLowerCase(), body: entry.text.toLowerCase(),
       }));
       show();
     };
     document.head.append(script);
   };
 
-  // A word in the title is worth ten in the text, one that begins there a little more; each word has to occur.
-  const score = (entry, words) => {
-    let total = 0;
-    for (const word of words) {
-      const title = entry.low.indexOf(word);
-      const text = entry.body.indexOf(word);
-      if (title < 0 && text < 0) return 0;
-      total += title >= 0 ? (title === 0 ? 14 : 10) : 1;
-      if (entry.low === word) total += 20;
-    }
-    return total;
+  // Words of a question that say nothing of what is asked for.
+  const EMPTY = new Set("a an and are can do does for how i in is it my of on or the to what when where which why".split(" "));
+  const asked = (query) => {
+    const words = [...new Set(query.split(/[\s?!,;]+/).filter(Boolean))];
+    const telling = words.filter((word) => !EMPTY.has(word));
+    return telling.length ? telling : words;
+  };
+
+  const escaped = (word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+  // A word in the title is worth ten in the text, one that begins there a little more, one in the name of the page three;
+  // in the text it is worth more the more often it is there. What is but a part of another word ("use" in "refused")
+  // counts little.
+  const worth = (entry, { word, begins }) => {
+    const times = entry.body.match(begins)?.length ?? 0;
+    const text = times ? 1 + Math.min(times, 9) / 10 : entry.body.includes(word) ? 0.5 : 0;
+    const title = entry.low.match(begins) ? (entry.low.startsWith(word) ? 14 : 10) : entry.low.includes(word) ? 2 : 0;
+    return title + (entry.home.match(begins) ? 3 : 0) + text;
+  };
+  const score = (entry, looked, query) => {
+    const each = looked.map((one) => worth(entry, one));
+    const total = each.reduce((sum, value) => sum + value, 0);
+    const found = each.filter(Boolean).length;
+    return { found, total: total + (found && entry.low === query ? 30 : 0) };
   };
 
   const excerpt = (entry, words) => {
@@ -42,7 +55,7 @@
 
   const marked = (text, words) => {
     const part = document.createElement("span");
-    const pattern = new RegExp(`(${words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})`, "gi");
+    const pattern = new RegExp(`(${words.map(escaped).join("|")})`, "gi");
     text.split(pattern).forEach((piece, number) => {
       part.append(number % 2 ? Object.assign(document.createElement("mark"), { textContent: piece }) : piece);
     });
@@ -81,12 +94,16 @@
   };
 
   const show = () => {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const query = input.value.trim().toLowerCase();
+    const words = asked(query);
     if (!words.length || index === null) { hide(); return; }
-    const found = index
-      .map((entry) => ({ entry, value: score(entry, words) }))
-      .filter((each) => each.value)
-      .sort((one, other) => other.value - one.value)
+    // Where no place has all the words, those that have the most of them are shown.
+    const looked = words.map((word) => ({ word, begins: new RegExp(`(?<![a-z0-9])${escaped(word)}`, "g") }));
+    const scored = index.map((entry) => ({ entry, ...score(entry, looked, query) }));
+    const most = Math.max(...scored.map((each) => each.found));
+    const found = scored
+      .filter((each) => most && each.found === most)
+      .sort((one, other) => other.total - one.total)
       .slice(0, 12);
     list.replaceChildren(...found.map((each, number) => row(each, number, words)));
     if (!found.length) {
