@@ -22,6 +22,11 @@ def restore(image: Path, target: Path) -> list[str]:
     return [OVSI, "restore", "--image", str(image), "--target", str(target)]
 
 
+def restore_by(way: str, image: Path, target: Path) -> list[str]:
+    """The same by a way of layer setup that this kernel need not prefer: `descriptor`, `append` or `page`."""
+    return [sys.executable, str(Path(__file__).with_name("forced.py")), way, *restore(image, target)[1:]]
+
+
 def suite(workers: int) -> list[str]:
     """The whole suite against this `ovsi`."""
     return [sys.executable, "-m", "pytest", "-q", "conformance", f"--impl={OVSI}", f"--peer={OVSI}", "-n", str(workers)]

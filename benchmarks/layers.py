@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from . import stacks
-from .commands import BARE, dump, restore
+from .commands import BARE, dump, restore, restore_by
 from .measure import in_turn, peak_mebibytes, system_calls
 from .results import Curve, Row, row
 
@@ -14,6 +14,8 @@ LAYERS = (1, 10, 50, 100, 250, 500)
 _RUNS, _RUNS_OF_ROWS = 5, 15
 _DUMP, _RESTORE, _START, _MOUNT = "ovsi dump", "ovsi restore", "python3 -I -c pass", "mount(2) alone"
 _AGAIN = "start beside the restore"
+WAYS = {"append": "one name a call", "page": "one page of names"}
+"""Ways of layer setup beside the descriptors that a kernel of today takes."""
 MOST_CALLS = {_DUMP: 2, _RESTORE: 6}
 """System calls that a further layer may cost."""
 
@@ -32,6 +34,7 @@ def measure(world: Path) -> tuple[list[Row], list[Curve]]:
         row("peak memory of that dump", "40 MiB", peak, 40, 1, _spent(memory, _DUMP), "MiB"),
         row(f"restore of {most} layers", started, figures[_RESTORE], figures[_AGAIN], 4, _spent(times, _RESTORE)),
     ]
+    rows += [_by_another_way(world / f"of-{most}", way, words) for way, words in WAYS.items()]
     if calls.lines:
         rows += [_calls_a_layer(what, calls) for what in (_DUMP, _RESTORE)]
     else:
@@ -40,11 +43,11 @@ def measure(world: Path) -> tuple[list[Row], list[Curve]]:
 
 
 def _spent(curve: Curve, line: str) -> str:
-    """What the first layer costs and what each further one; `curve` is of milliseconds or of MiB."""
+    """What the first layer costs and what each further one of many; `curve` is of milliseconds or of MiB."""
     least, slope = curve.least_and_slope(line)
     each = f"{slope * 1000:.0f} µs" if curve.unit == "ms" else f"{slope * 1024:.0f} KiB"
     start = f", {curve.lines[_START][0][1]:.1f} ms of that the interpreter's start" if _START in curve.lines else ""
-    return f"{least:.1f} {curve.unit} with one layer{start}; each further layer takes {each}"
+    return f"{least:.1f} {curve.unit} with one layer{start}; each further one of many takes {each}"
 
 
 def _one(place: Path, layers: int, times: Curve, memory: Curve, calls: Curve) -> dict[str, float]:
@@ -72,6 +75,15 @@ def _one(place: Path, layers: int, times: Curve, memory: Curve, calls: Curve) ->
         times.add(name, layers, figure)
     times.add(_MOUNT, layers, stacks.time_of_mount(mountpoint, layers))
     return {_DUMP: dumped, _START: started, _RESTORE: restored, _AGAIN: started_again}
+
+
+def _by_another_way(place: Path, way: str, words: str) -> Row:
+    """A restore of the image that `_one` left there."""
+    target = place / "target"
+    restoring = restore_by(way, place / "image.json", target)
+    restored, started = in_turn([restoring, BARE], _RUNS_OF_ROWS, lambda: stacks.unmount(target))
+    spent = f"{restored - started:.1f} ms beside the interpreter's start"
+    return row(f"restore of {LAYERS[-1]} layers by {words}", _START, restored, started, 4, spent)
 
 
 def _counted(command: list[str]) -> int | None:

@@ -61,10 +61,12 @@ class Curve:
         self.lines.setdefault(line, []).append((x, round(figure, 2)))
 
     def least_and_slope(self, line: str) -> tuple[float, float]:
-        """The figure of the smallest number, and what each further one costs up to the largest."""
-        points = self.lines[line]
-        (few, least), (many, most) = points[0], points[-1]
-        return least, (most - least) / (many - few)
+        """The figure of the smallest number, and what each further one costs between the two largest.
+
+        Not from the smallest on: a restore of few layers does more, it compares them with what the kernel holds.
+        """
+        (_, least), *_, (many, more), (most_of_all, most) = self.lines[line]
+        return least, (most - more) / (most_of_all - many)
 
 
 @dataclass
