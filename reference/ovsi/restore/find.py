@@ -36,22 +36,24 @@ class Finder:
     """Opens the sources of one overlay after the other in the caller's mount namespace."""
 
     def __init__(
-        self, plan: Plan, namespace: Namespace, inner: Callable[[str], Anchor], home: Elsewhere | None = None
+        self, plan: Plan, namespace: Namespace, inner: Callable[[str], Anchor] | None, home: Elsewhere | None = None
     ) -> None:
         """`inner` builds another overlay of the plan, that a source is on, and gives a copy of its root.
 
+        Where it is None, nothing is built: what would be is noted in `left`, and its sources are left out.
         `home` is where the caller was, if this process went elsewhere.
         """
         self.plan = plan
         self.namespace = namespace
         self.inner = inner
+        self.left: dict[str, str] = {}  # of subjects of sources to overlays
         self.home = home
         self.accepted: list[Accepted] = []
         self.notes: list[str] = []
         self._mounts: dict[tuple[object, ...], list[Mount]] = {}
 
     def open_all(self, overlay: OverlayPlan) -> list[Opened]:
-        """All sources in the order of the plan, upper and work on one mount.
+        """All sources in the order of the plan, upper and work on one mount; without those that are left out.
 
         Raises Refusal for the first that can't be had or is not the one that the image means; closes all then.
         """
@@ -66,11 +68,13 @@ class Finder:
             self._otherwise(overlay, searches, found)
             self._on_devices(overlay, searches, found)
             for source in overlay.sources:
+                if overlay.subject(source) in self.left:
+                    continue
                 if source.name not in found:
                     raise searches[source.name].refusal(overlay.subject(source))
                 if not (found[source.name].verdict is SAME and source.proved and source.idmap_known):
                     self._judge(found[source.name], overlay.subject(source), isinstance(source.ways[0], ByMap))
-            opened = [found[source.name] for source in overlay.sources]
+            opened = [found[source.name] for source in overlay.sources if source.name in found]
             on_one_mount(opened)
         except BaseException:
             close_all(list(found.values()))
@@ -176,7 +180,13 @@ class Finder:
                 if source.name in found or not isinstance(way, (ByProcess, ByInner)):
                     continue
                 search = searches[source.name]
-                opened = search.by_process(way) if isinstance(way, ByProcess) else search.by_inner(way)
+                if isinstance(way, ByProcess):
+                    opened = search.by_process(way)
+                elif self.inner is not None:
+                    opened = search.by_inner(way, self.inner)
+                else:
+                    self.left[overlay.subject(source)] = way.overlay
+                    continue
                 if opened is not None:
                     found[source.name] = opened
 

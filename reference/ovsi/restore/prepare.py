@@ -12,6 +12,7 @@ from ..plan.paths import above, plain
 from . import own
 from .attributes import attribute_bits, set_before
 from .commit import Ready
+from .context import open_context
 from .find import Finder, close_all
 from .finished import check
 from .look import Superblock
@@ -56,6 +57,7 @@ class Restore:
         self.plan = plan
         self.home = home
         self.forced = forced
+        self.planned = {overlay.id: overlay for overlay in plan.overlays}
         self.built: dict[str, _Built] = {}
         self.targets: dict[bytes, int] = {}
         self.shared: dict[bytes, bool] = {}
@@ -72,6 +74,8 @@ class Restore:
             for path, fd in self.targets.items():
                 refuse_foreign(fd, path, namespace.table)
             self.shared = {path: parent_is_shared(fd, namespace.table) for path, fd in self.targets.items()}
+            if len(self.plan.overlays) > 1:
+                self._look_ahead(namespace)
             self.finder = Finder(self.plan, namespace, self._inner, self.home)
             for overlay in self.plan.overlays:
                 if overlay.mounts:
@@ -116,9 +120,35 @@ class Restore:
             if wanted.keys().isdisjoint(above(target)):
                 self.targets[target] = open_target(target, mount.within)
 
+    def _look_ahead(self, namespace: Namespace) -> None:
+        """Refuse what can be refused of any overlay before the superblock of one is created (OVSI-REST-002).
+
+        What is in an overlay that this restore builds can't be looked at yet.
+        """
+        finder = Finder(self.plan, namespace, None, self.home)
+        waiting = [overlay.id for overlay in self.plan.overlays if overlay.mounts]
+        for overlay_id in waiting:
+            overlay = self.planned[overlay_id]
+            check_mounter(overlay, self.plan.same_boot, self.plan.accept)
+            opened = finder.open_all(overlay)
+            try:
+                self._refuse(overlay, opened, namespace)
+                os.close(open_context(overlay))
+            finally:
+                close_all(opened)
+                namespace.drop_clones()
+            waiting += [one for one in dict.fromkeys(finder.left.values()) if one not in waiting]
+
+    def _refuse(self, overlay: OverlayPlan, opened: list[Opened], namespace: Namespace) -> Leftovers | None:
+        """Raises Refusal for sources that are the right ones, but not to be had; gives the mark that was accepted."""
+        refuse_if_stale(overlay, opened)
+        refuse_if_locked(overlay, opened, namespace)
+        refuse_if_in_use(overlay, opened)
+        return leftovers(overlay, opened, self.plan.accept)
+
     def _inner(self, overlay_id: str) -> Anchor:
         """An overlay that another one has as a layer."""
-        overlay = next(overlay for overlay in self.plan.overlays if overlay.id == overlay_id)
+        overlay = self.planned[overlay_id]
         built = self.built.get(overlay_id) or self._build(overlay)
         fd = own.clone_tree(built.root) if built.workshop is None else os.dup(built.root)
         return Anchor(fd, Superblock("overlay", "", None), None, built.workshop)
@@ -135,10 +165,7 @@ class Restore:
                 from .idmapped import map_ids
 
                 trees = map_ids(overlay, opened)
-            refuse_if_stale(overlay, opened)
-            refuse_if_locked(overlay, opened, finder.namespace)
-            refuse_if_in_use(overlay, opened)
-            mark = leftovers(overlay, opened, self.plan.accept)
+            mark = self._refuse(overlay, opened, finder.namespace)
             setup, shown, mounts = self._create(overlay, opened, mark)
             built = self.built[overlay.id] = _Built(overlay, setup, mounts)
             for mount, planned in zip(built.mounts, overlay.mounts, strict=True):

@@ -16,6 +16,8 @@ from .reach import Anchor, open_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..linux.mounttable import Mount
     from ..plan.records import ByInner, ByMap, ByProcess, SourcePlan
     from .find import Finder
@@ -153,9 +155,9 @@ class Search:
         self.finder.namespace.keep(anchor)
         return self.look_in(anchor, anchor.fd, way.path, anchor.fd)
 
-    def by_inner(self, way: ByInner) -> Opened | None:
+    def by_inner(self, way: ByInner, build: Callable[[str], Anchor]) -> Opened | None:
         """In another overlay of the image, of which a copy is made."""
-        anchor = self.finder.namespace.keep(self.finder.inner(way.overlay))
+        anchor = self.finder.namespace.keep(build(way.overlay))
         self.mounted = True
         fd = self._open(anchor.fd, way.path)
         return None if fd is None else Opened(self.source, fd, SAME, anchor, way.path, anchor.fd)

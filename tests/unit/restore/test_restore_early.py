@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import shutil
 import struct
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from ovsi.linux import mountapi, namespaces
 from ovsi.linux.handles import AT_HANDLE_FID, handle_of_fd
 from ovsi.plan import Mapping, Request
 from ovsi.restore import restore
+
+from tests.support.unmounting import unmount
 
 from . import images
 from .test_restore_refusals import TARGET, changed, code, refused, stack
@@ -140,3 +143,39 @@ def test_one_directory_as_two_layers(vantage: str) -> None:
     with pytest.raises(Refusal, match="one directory is two layers") as caught:
         restore(changed(image, layers=(*layers, layers[1])), TARGET)
     assert caught.value.code == "system-call"
+
+
+def two_stacks(nested: bool) -> model.Image:
+    """Two overlays that can be written to; the inner one is only a layer of the other, or mounted as it is."""
+    for name in ("i0", "iu", "iw", "busy", "root/inner", "root/outer"):
+        Path(name).mkdir(parents=True)
+    outer, inner = stack(), images.image([b"/tmp/i0"], b"/tmp/iu", b"/tmp/iw")
+    image = images.nested(inner, [b"/tmp/l0"], None if nested else b"/inner")
+    top = outer.overlays[0]
+    layers = (top.layers[0], *(image.overlays[0].layers if nested else top.layers[1:]))
+    first = image.overlays[0].replace(layers=layers, work=top.work)
+    mounts = tuple(one.replace(mount_point=b"/outer") if one.id == "outer-mount" else one for one in image.mounts)
+    return image.replace(overlays=(image.overlays[1], first), mounts=mounts)
+
+
+def of_the_outer(image: model.Image, **changes: object) -> model.Image:
+    return image.replace(overlays=(image.overlays[0], image.overlays[1].replace(**changes)))
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("nested", [True, False])
+def test_nothing_is_created_before_all_is_looked_at(vantage: str, nested: bool) -> None:
+    """OVSI-REST-002, OVSI-REST-022: of all overlays of a restore, the inner ones too."""
+    image = two_stacks(nested)
+    request = Request(target=b"/tmp/t", overlay_id="outer") if nested else Request(all_root=b"/tmp/root")
+    odd = (model.MountOption(name="sparkling", value=b"on"),)
+    assert refused(of_the_outer(image, options=odd), request).code == "unsupported-option"
+    mounter = model.Mounter(user_namespace=model.UserNamespace(initial=vantage != "root"))
+    assert refused(of_the_outer(image, mounter=mounter), request).code == "mounter-differs"
+    restore(images.image([b"/tmp/l1"], b"/tmp/up", b"/tmp/wk"), Request(target=b"/tmp/busy"))
+    assert refused(image, request).code == "upper-in-use"
+    unmount(b"/tmp/busy")
+    shutil.rmtree("wk")
+    Path("wk").mkdir()
+    assert refused(image, request).code == "identity-differs"
+    assert list(Path("iw").iterdir()) == []
