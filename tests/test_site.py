@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from ovsi.cli.commands import COMMANDS
 
 from docs.support import drawing, pictures, references, vectors
 
@@ -190,6 +191,15 @@ def test_picture_is_of_a_valid_image() -> None:
     jsonschema.Draft202012Validator(image).validate(json.loads(pictures.TOUR.read_text()))
 
 
+def test_picture_of_the_ladder_has_the_rungs_that_there_are() -> None:
+    (option,) = (each for each in COMMANDS["show"].options if each.name == "without")
+    rungs = [name for name, _, _ in pictures.RUNGS]
+    assert option.words is not None
+    assert rungs == list(option.words())
+    registered = json.loads((ROOT / "schemas" / "registries.json").read_text())["methods"]
+    assert set(rungs) <= {each["name"] for each in registered}
+
+
 def test_picture_refuses_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         drawing.Panel("title", "text").words(0, 10, "m" * 60)
@@ -220,9 +230,13 @@ def test_every_page_is_readable(browser: Browser, site: Path, width: int, dark: 
 
 
 @in_browser
-def test_keyboard_reaches_all(browser: Browser, site: Path) -> None:
-    page = browser.open((site / "understand.html").as_uri(), width=1400)
+@pytest.mark.parametrize("width", HEIGHTS)
+@pytest.mark.parametrize("name", ["understand.html", "use.html", "schemas/image.html", "benchmarks.html"])
+def test_keyboard_reaches_all(browser: Browser, site: Path, name: str, width: int) -> None:
+    """Also on pages with blocks and tables that scroll sideways."""
+    page = browser.open((site / name).as_uri(), width=width)
     assert page.unreachable() == []
+    page.show((site / name).as_uri(), width=width)
     assert page.tab_stops(1) == ["a To the text"]
 
 

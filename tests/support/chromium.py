@@ -252,7 +252,7 @@ class Page:
     def unreachable(self) -> list[str]:
         """Links, buttons and fields that are visible and that Tab never leads to."""
         self.evaluate("document.activeElement?.blur()")
-        for _ in range(self.evaluate(f"{_INTERACTIVE}.length") + 1):
+        for _ in range(self.evaluate(f"{_INTERACTIVE}.length + {_SCROLLING}.length") + 1):
             self.press("Tab")
             self.evaluate("if (document.activeElement) document.activeElement.dataset.reached = '1'; 0")
         found: list[str] = self.evaluate(
@@ -288,6 +288,9 @@ _SEEN_BEFORE = """(() => {
 _INTERACTIVE = """[...document.querySelectorAll(
   'a[href], button, input, select, textarea, summary, [tabindex]:not([tabindex="-1"])')].filter(
   e => !e.disabled && e.tabIndex >= 0 && e.checkVisibility({visibilityProperty: true}) && !(e.type === 'radio'))"""
+_SCROLLING = """[...document.querySelectorAll('*')].filter(e => /auto|scroll/.test(getComputedStyle(e).overflow) &&
+  (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight))"""
+"""What scrolls is a stop of Tab as well, where nothing in it is one."""
 _OVERFLOW = """(() => {
   const wide = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= wide) return [];
