@@ -109,3 +109,11 @@ def test_the_next_rung_serves_and_it_is_said_why(name: str) -> None:
     abilities = json.loads(explained.stdout)["x-ovsi-explanations"]["abilities"]
     (why,) = [one["said"] for one in abilities if one["rung"] == "introspection"]
     assert said in why
+
+
+def test_without_proc_it_is_said_what_is_missing() -> None:
+    """This process has not ended, whatever /proc shows."""
+    dumped = run(lambda: mountapi.mount(b"test", b"/proc", b"tmpfs"), "dump", "--mountpoint", "/mnt/m", "--output", "-")
+    refused = json.loads(dumped.stderr.splitlines()[-1])
+    assert (dumped.returncode, refused["category"], refused["subject"]) == (1, "system", "/proc")
+    assert "/proc does not show this process" in refused["message"]

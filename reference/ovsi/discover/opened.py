@@ -178,22 +178,34 @@ def _seen(merged: Merged, found: _Watched, count: int) -> Evidence:
         exact = {}
         if merged.with_upper:
             exact["upper"] = Shown(top[0], OPENING, _HOW.format("open"))
-        begin_listing(root)
+        last = ""
+        try:
+            begin_listing(root)
+        except FileNotFoundError:  # of a removed directory: it is the last one that was opened, and named by nothing
+            last = ", the last of them removed"
     listed = found.opened()
     if not listed or key(listed[0]) != key(top[0]):
         return Evidence(exact, {}, {"": "the kernel had no need to open the layers for a listing"})
     lowers = listed[1:] if merged.with_upper else listed
     opened = {key(one) for one in listed}
+    said = {"": f"{len(lowers)} of {count} lower layers were seen being opened{last}"}
+    if last:
+        if len(opened) == len(listed):
+            exact |= _in_order(lowers[:-1])
+        return Evidence(exact, {}, said | {name: one.how for name, one in exact.items()})
 
     def refutes(directory: Directory) -> bool:
         return key(directory) not in opened and found.watches(directory)
 
     if len(lowers) != count or len(opened) != len(listed):
-        return Evidence(exact, {}, {"": f"{len(lowers)} of {count} lower layers were seen being opened"}, refutes)
-    exact |= {f"lower/{index}": Shown(one, OPENING, _HOW.format("list")) for index, one in enumerate(lowers)}
-    return Evidence(
-        exact, {}, {"": "not opened for a listing"} | {name: one.how for name, one in exact.items()}, refutes
-    )
+        return Evidence(exact, {}, said, refutes)
+    exact |= _in_order(lowers)
+    said = {"": "not opened for a listing"} | {name: one.how for name, one in exact.items()}
+    return Evidence(exact, {}, said, refutes)
+
+
+def _in_order(lowers: list[Directory]) -> dict[str, Shown]:
+    return {f"lower/{index}": Shown(one, OPENING, _HOW.format("list")) for index, one in enumerate(lowers)}
 
 
 def _none_is_on_an_overlay(merged: Merged) -> bool:

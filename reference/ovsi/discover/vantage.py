@@ -152,7 +152,11 @@ class Vantage:
 
     def refusal(self, failure: OSError) -> Refusal:
         """A failure to look into the process, as what it means."""
-        if failure.errno in GONE:
+        if self.pid is None and failure.errno in (errno.ENOENT, errno.ESRCH):
+            return Refusal(
+                "system-call", "/proc does not show this process: none of its PID namespace is mounted", "/proc"
+            )
+        if self.pid is not None and failure.errno in GONE:
             return Refusal("no-such-process", f"{self.subject} is not there, or ended meanwhile", self.subject)
         return from_oserror(failure, self.subject)
 

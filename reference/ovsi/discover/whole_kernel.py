@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..introspect.errors import Inconsistent, KernelReadError
-from ..linux.files import fstatfs
 from ..linux.namespaces import open_namespace
 from ..linux.syscall import closing
 from .introspection import Kernel, device_name
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from ..introspect.facts import OverlayFacts
     from ..linux.mountinfo import Mount
 
-_OVERLAYFS_MAGIC = 0x794C7630  # linux/magic.h
 _CHANGING = (Inconsistent, KernelReadError)
 
 
@@ -63,13 +61,17 @@ class WholeKernel(Kernel):
         found = next(self._mounted(), None)
         if found is not None or self._reader is None:
             return found
+        asked: set[int] = set()
         for holder in self.vantage.holders():
+            if holder.mount_id in asked:  # pipes and sockets are among it, each kind on one mount
+                continue
             try:
                 with closing(holder.open()) as fd:
-                    if fstatfs(fd).type == _OVERLAYFS_MAGIC:
-                        return self._reader.superblock_of(fd)
-            except (OSError, *_CHANGING):
-                continue
+                    return self._reader.overlay_of(fd).superblock  # statfs(2) would wait for a server
+            except OSError:
+                continue  # it was closed
+            except _CHANGING:
+                asked.add(holder.mount_id)
         return None
 
     def _mounted(self) -> Iterator[int]:

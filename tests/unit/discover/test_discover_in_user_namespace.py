@@ -235,6 +235,26 @@ def test_relative_names_with_two_directories_that_fit() -> None:
         assert sources(result)["upper"].assurance == "proved"
 
 
+def test_layers_above_a_removed_one_are_proved() -> None:
+    if not user_may_watch():
+        pytest.skip("needs fanotify marks on whole file systems by their owner (Linux 6.16)")
+    for name in ("l0", "l1", "l2", "u", "w"):
+        make(f"/tmp/{name}", {name: name})
+    where = overlay("/tmp/m", [f"/tmp/l{index}" for index in range(3)], "/tmp/u", "/tmp/w")
+    os.unlink("/tmp/l1/l1")
+    os.rmdir("/tmp/l1")
+    os.mkdir("/tmp/l1")
+    result = taken(where)
+    assert states(result) == {
+        "upper": "located",
+        "lower/0": "located",
+        "lower/1": "consistent",
+        "lower/2": "consistent",
+        "work": "consistent",
+    }
+    assert place_of(result, sources(result)["lower/0"]) == b"/tmp/l0"
+
+
 def test_sources_that_are_gone() -> None:
     tmpfs("/tmp/s")
     where = plain()
