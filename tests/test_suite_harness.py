@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from conformance.harness import abilities, builder, imagecheck, images, mount_reader, mounts, vectors
+from conformance.harness import abilities, builder, imagecheck, images, mount_reader, mounts, options, vectors
 from conformance.harness.content import Directory, File, Whiteout, merged, text
 from conformance.harness.sandbox import Sandbox, SandboxError
 from conformance.harness.snapshot import Entry, differences
@@ -101,6 +101,15 @@ def test_mountinfo() -> None:
     assert mount.propagation == (("shared", 1), ("master", 2), ("unbindable", 1))
     assert mount.super_options == rb"rw,o=\054"
     assert mount.flags == ("rw",)
+
+
+def test_labels_of_a_security_module_are_no_options() -> None:
+    """Where SELinux is at work every mount shows `seclabel`; a label in quotes holds commas."""
+    label = rb'context="system_u:object_r:container_file_t:s0:c1,c2"'
+    for words in (b"rw,seclabel,lowerdir=/a:/b,xino=off", b"rw," + label + b",lowerdir=/a,xino=off"):
+        (mount,) = mounts.parse(b"7 1 0:9 / /m rw - overlay overlay " + words)
+        assert options.shown(mount) == {"xino": b"off"}
+        assert mount.flags == ("rw",)
 
 
 def test_differences_name_what_changed() -> None:

@@ -1,5 +1,6 @@
 """Overlay's mount options, as a mount shows them and as they are in effect."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from .mounts import Mount, unescape
 LAYER_NAMES = frozenset({"lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"})
 SHOWN_ONLY = frozenset({"lowerdir_mnt_id", "upperdir_mnt_id"})
 FLAGS = frozenset({"rw", "ro", "sync", "dirsync", "mand", "lazytime"})
+_SECURITY = re.compile(rb',(?:seclabel|(?:(?:fs|def|root)?context|smackfs[a-z]*)=(?:"[^"]*"|[^",]*))(?=,|$)')
+"""A security module's words, which are no options of overlay; in quotes a comma is a part of the value."""
 ALWAYS = ("redirect_dir", "index", "nfs_export", "metacopy", "xino")
 AS_IF_LEFT_OUT = {("verity", b"off"), ("fsync", b"auto"), ("uuid", b"auto")}
 """Options with the value that a kernel behaves by where they are not said."""
@@ -16,9 +19,9 @@ Options = dict[str, bytes | None]
 
 
 def shown(mount: Mount) -> Options:
-    """Overlay's own options in the super options field: no names of layers, no superblock flags."""
+    """Overlay's own options in the super options field: no names of layers, no superblock flags, no security labels."""
     found: Options = {}
-    for word in mount.super_options.split(b","):
+    for word in _SECURITY.sub(b"", b"," + mount.super_options)[1:].split(b","):
         name, equals, value = word.partition(b"=")
         text = name.decode("utf-8", "surrogateescape")
         if text not in LAYER_NAMES | SHOWN_ONLY | FLAGS:
