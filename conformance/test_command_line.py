@@ -1,6 +1,8 @@
 """The command line: exits, files and selectors, as chapter 8 has them."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +10,11 @@ import pytest
 
 from .harness import describe, errands, files
 from .harness.cases import at
-from .harness.imagecheck import Json, read
+from .harness.imagecheck import Json, read, sources
 from .harness.implementation import Answer, Implementation, Outcome
+from .harness.judge import faithful, refused, sound
 from .harness.judge.refused import answer as refusal
-from .harness.observation import dump
+from .harness.observation import Statement, dump
 from .harness.scene import Scene
 from .harness.schemas import load
 from .harness.stack import Bind, Stack, Vantage
@@ -20,7 +23,7 @@ from .stacks.core import plain
 
 every_vantage = at("dumper")
 PLAIN = plain("to-be-dumped", count=2)
-REFUSAL = ("OVSI-CLI-004", "OVSI-CLI-005")
+REFUSAL = refused.ANSWER
 
 
 # Whatever is claimed
@@ -100,11 +103,11 @@ def test_dump_called_wrongly(implementation: Implementation, vantage: Vantage, w
             require([Finding("OVSI-CLI-009", "the output", "not written", "a file")])
 
 
-@pytest.mark.requirement("OVSI-CLI-009", "OVSI-CLI-019", *REFUSAL)
+@pytest.mark.requirement("OVSI-CLI-009", "OVSI-CLI-015", "OVSI-CLI-019", *REFUSAL)
 @every_vantage
 @pytest.mark.parametrize("what", ["process", "mount point", "overlay", "mount ID", "unique ID"])
 def test_nothing_of_that_name(implementation: Implementation, vantage: Vantage, what: str) -> None:
-    """No such process, no mount there, a mount that is no overlay, no mount of that ID; the old output stays."""
+    """No such process, no mount there, a mount that is no overlay, no mount of that ID; the old output stays alone."""
     with Scene(implementation, PLAIN, vantage) as scene:
         scene.write(b"image", b"old")
         pid = b"4194304" if what == "process" else scene.pid
@@ -118,6 +121,8 @@ def test_nothing_of_that_name(implementation: Implementation, vantage: Vantage, 
         found = list(refusal(answer, "OVSI-CLI-019", "not-found"))
         if scene.read(b"image") != b"old":
             found.append(Finding("OVSI-CLI-009", "the output", "as it was", "changed"))
+        if scene.names() != (b"image",):
+            found.append(Finding("OVSI-CLI-015", "beside the output", "no other file", str(scene.names())))
         require(found, describe.text(scene.stack))
 
 
@@ -131,12 +136,19 @@ def test_output_is_a_directory(implementation: Implementation, vantage: Vantage)
 @pytest.mark.requirement("OVSI-CLI-010", "OVSI-CLI-015", "OVSI-CLI-016")
 @every_vantage
 def test_output_is_replaced_by_rename(implementation: Implementation, vantage: Vantage) -> None:
-    """Who holds the old file keeps its content; nothing is left beside it."""
+    """Who holds the old file keeps its content; nothing is left beside it. A link stays, and so do permissions."""
     with Scene(implementation, PLAIN, vantage) as scene:
-        scene.write(b"image", b"old")
+        old = scene.write(b"image", b"old")
         scene.link(b"image", b"held")
+        scene.errand(files.permissions, old, 0o640)
+        watching = scene.errand(files.watch, scene.directory)
         dumped = dump(scene, b"image")
-        found = []
+        moved = scene.errand(files.moved, watching)
+        found = list(_through_a_link(scene))
+        if (mode := scene.errand(files.permissions, old)) != 0o640:
+            found.append(Finding("OVSI-CLI-010", "permissions of the replaced file", "0640", f"{mode:04o}"))
+        if b"image" not in moved:
+            found.append(Finding("OVSI-CLI-010", "the finished file", "comes into its place by rename", "it did not"))
         if scene.read(b"held") != b"old" or not dumped.image:
             found.append(
                 Finding("OVSI-CLI-010", "the old file", "keeps its content: the new one takes its name", "written into")
@@ -146,14 +158,28 @@ def test_output_is_replaced_by_rename(implementation: Implementation, vantage: V
         require(found)
 
 
-@pytest.mark.requirement("OVSI-CLI-013", "OVSI-CLI-014")
+def _through_a_link(scene: Scene) -> Iterator[Finding]:
+    """An output that is a link is the file that it leads to."""
+    scene.write(b"true", b"old")
+    scene.errand(files.symlink, b"true", scene.path(b"link"))
+    answer = scene.dump(scene.path(b"link"))
+    if scene.errand(files.permissions, scene.path(b"link")) != -1:
+        yield Finding("OVSI-CLI-010", "an output that is a link", "a link still", f"a file; {answer}")
+    elif read(scene.read(b"true") or b"")[0] is None:
+        yield Finding("OVSI-CLI-010", "what an output that is a link leads to", "the image", f"none; {answer}")
+
+
+@pytest.mark.requirement("OVSI-CLI-011", "OVSI-CLI-013", "OVSI-CLI-014")
 @every_vantage
 def test_standard_output(implementation: Implementation, vantage: Vantage) -> None:
-    """`-` is standard output; of a dump that fails nothing comes there."""
+    """`-` is standard output, and so is a name of its descriptor; of a dump that fails nothing comes there."""
     with Scene(implementation, PLAIN, vantage) as scene:
         image, faults = read(scene.dump(b"-").ran.stdout)
         if image is None or faults:
             require([Finding("OVSI-CLI-013", "standard output", "an image", faults[0])])
+        image, faults = read(scene.dump(b"/proc/self/fd/1").ran.stdout)
+        if image is None or faults:
+            require([Finding("OVSI-CLI-011", "standard output by the name of its descriptor", "an image", faults[0])])
         refused = scene.dump(b"-", b"--mountpoint", b"/store")
         if refused.ran.stdout:
             require([Finding("OVSI-CLI-014", "standard output of a refusal", "empty", repr(refused.ran.stdout[:80]))])
@@ -206,23 +232,32 @@ def test_by_mount_id(implementation: Implementation, vantage: Vantage) -> None:
             require(found, describe.text(stack))
 
 
-@pytest.mark.requirement("OVSI-CLI-017")
+@pytest.mark.requirement("OVSI-CLI-017", "OVSI-CLI-018")
 @every_vantage
 def test_topmost_mount(implementation: Implementation, vantage: Vantage) -> None:
-    """Where two overlays stand on one mount point, the one above is meant; a name of raw bytes is one name."""
+    """Where two overlays stand on one mount point, the one above is meant; the other has its ID still.
+
+    A name of raw bytes is one name, and the slashes and dots around it mean nothing.
+    """
     stack = plain("odd-target", target=b"/m/a b\n\\040\xff")
     with Scene(implementation, stack, vantage) as scene:
-        require(_is_first(scene, "OVSI-CLI-017", scene.truth.target.id), describe.text(stack))
+        below = scene.truth.target.id
+        spelled = stack.target[1:].replace(b"/", b"/.//") + b"/./"
+        require(_is_first(scene, "OVSI-CLI-017", below), describe.text(stack))
+        require(_is_first(scene, "OVSI-CLI-017", below, b"--mountpoint", spelled), describe.text(stack))
         scene.sandbox.do(errands.mount_plain_overlay, stack.target)
         above = scene.restored(stack.target)
         require(_is_first(scene, "OVSI-CLI-017", above.id if above else 0), describe.text(stack))
+        require(_is_first(scene, "OVSI-CLI-018", below, b"--mount-id", b"%d" % below), describe.text(stack))
 
 
-@pytest.mark.requirement("OVSI-DUMP-027", "OVSI-DUMP-023", "OVSI-DUMP-001")
+@pytest.mark.requirement(
+    *("OVSI-DUMP-001", "OVSI-DUMP-023", "OVSI-DUMP-027", "OVSI-EQV-003"), *faithful.IDS, *sound.IDS
+)
 @every_vantage
 def test_all(implementation: Implementation, vantage: Vantage) -> None:
-    """Every overlay of the namespace, each once, however often it is mounted."""
-    stack = plain("one-of-two", binds=(Bind(b"", b"/m/again"),))
+    """Every overlay of the namespace, each once, however often it is mounted; each as if it were asked for alone."""
+    stack = plain("one-of-two", count=2, binds=(Bind(b"", b"/m/again"),))
     with Scene(implementation, stack, vantage) as scene:
         scene.sandbox.do(files.make_directory, b"/m/other")
         scene.sandbox.do(errands.mount_plain_overlay, b"/m/other")
@@ -231,6 +266,23 @@ def test_all(implementation: Implementation, vantage: Vantage) -> None:
             require([Finding("OVSI-DUMP-027", "dump --all", "an image", answer)])
         true = {mount.device for mount in scene.table() if mount.kind == "overlay"}
         require(_all_described(image or {}, true), describe.text(stack))
+        first = min(scene.truth.own_mounts, key=lambda mount: mount.id)
+        truth = replace(scene.truth, target=first)
+        alone = Statement(stack, vantage, truth, _alone(image or {}, first.device))
+        require([*sound.judge(alone), *faithful.judge(alone)], describe.text(stack))
+
+
+def _alone(image: Json, device: str) -> Json:
+    """What an image of several says of the overlay of that device: of an overlay that lies on no other."""
+    own = next(each["id"] for each in image["filesystems"] if each["device"] == device)
+    overlay = next(each for each in image["overlays"] if each["filesystem"] == own)
+    said = [source for _, source in sources(overlay)]
+    places = [source.get(name, {}) for source in said for name in ("location", "candidate")]
+    used = {*overlay["mounts"], *(place.get("mount") for place in places)}
+    mounts = [mount for mount in image["mounts"] if mount["id"] in used]
+    bearing = {mount["filesystem"] for mount in mounts} | {each.get("identity", {}).get("filesystem") for each in said}
+    filesystems = [each for each in image["filesystems"] if each["id"] in bearing]
+    return image | {"overlays": [overlay], "mounts": mounts, "filesystems": filesystems}
 
 
 def _all_described(image: dict[str, Any], true: set[str]) -> list[Finding]:
@@ -238,7 +290,13 @@ def _all_described(image: dict[str, Any], true: set[str]) -> list[Finding]:
     got = [devices.get(overlay["filesystem"]) for overlay in image["overlays"]]
     if len(got) != len(set(got)):
         return [Finding("OVSI-DUMP-023", "overlays", "each superblock once", str(got))]
-    return [] if true <= set(got) else [Finding("OVSI-DUMP-027", "overlays", str(sorted(true)), str(got))]
+    if not true <= set(got):
+        return [Finding("OVSI-DUMP-027", "overlays", str(sorted(true)), str(got))]
+    numbers = {mount["id"]: mount["mountId"] for mount in image["mounts"]}
+    first = [numbers.get(overlay["mounts"][0], 0) for overlay in image["overlays"] if overlay["mounts"]]
+    if first != sorted(first):
+        return [Finding("OVSI-EQV-003", "overlays", "in the order of their first mounts' IDs", str(first))]
+    return []
 
 
 @pytest.mark.requirement("OVSI-DUMP-024")

@@ -49,7 +49,7 @@ def test_overlay_that_was_mounted_anew(implementation: Implementation, vantage: 
         if seen.answer.outcome is not Outcome.DONE:
             lifted = Finding("OVSI-ID-010", "restore", "done: --map and --accept changed-identity", str(seen.answer))
             require([lifted], text)
-        require(restored.accepted(seen, "changed-identity"), text)
+        require(restored.accepted(seen, "changed-identity", "lower/2"), text)
 
 
 @pytest.mark.requirement("OVSI-ID-010", "OVSI-REST-006")
@@ -109,7 +109,7 @@ CLONED = Stack(
 )
 
 
-@pytest.mark.requirement("OVSI-ID-012", "OVSI-ID-009", *refused.IDS, *restored.IDS)
+@pytest.mark.requirement("OVSI-ID-012", "OVSI-ID-008", "OVSI-ID-009", *refused.IDS, *restored.IDS)
 @pytest.mark.parametrize(
     "vantage",
     [pytest.param(Vantage.OUTSIDE, id="outside", marks=pytest.mark.claim("restorer", "filesystems", "outside"))],
@@ -132,6 +132,11 @@ def test_copy_of_a_disk(implementation: Implementation, vantage: Vantage, above:
         text = describe.text(scene.stack)
         for words in ((), (b"--accept", b"changed-identity")):
             require(refused.judge(scene.attempt(*words), "OVSI-ID-012", "identity"), text)
-        answer = scene.restore(scene.document, maps=(scene.store + b"=/store",))
+        mapped = (scene.store + b"=/store",)
+        identity = scene.layer("lower/0")["identity"]
+        identity["generation"] ^= 1
+        require(refused.judge(scene.attempt(maps=mapped), "OVSI-ID-008", "identity"), text)
+        identity["generation"] ^= 1
+        answer = scene.restore(scene.document, maps=mapped)
         if answer.outcome is not Outcome.DONE:
             require([Finding("OVSI-ID-012", "restore with --map", "done", str(answer))], text)

@@ -9,7 +9,7 @@ import pytest
 
 from .harness.implementation import Implementation, Outcome
 from .harness.judge import refused
-from .harness.vectors import Vector, load
+from .harness.vectors import DIRECTORY, Vector, load
 from .harness.verdict import Finding, require
 
 
@@ -50,3 +50,15 @@ def test_vector(vector: Vector, implementation: Implementation, directory: Path)
         )
     if vector.expect != "valid" and answer.category != vector.expect:
         require([Finding(first, subject, f"refused as {vector.expect}", str(answer))])
+
+
+@pytest.mark.claim("image", "core", "inside")
+@pytest.mark.requirement("OVSI-CLI-013", *refused.ANSWER)
+def test_standard_input(implementation: Implementation) -> None:
+    """`-` is standard input, whatever comes there."""
+    valid, invalid = ((DIRECTORY / name).read_bytes() for name in ("valid/minimal.json", "invalid/cut-short.json"))
+    answer = implementation.call(b"validate", b"--image", b"-", given=valid)
+    if answer.outcome is not Outcome.DONE:
+        require([Finding("OVSI-CLI-013", "a valid image on standard input", "valid (exit 0)", str(answer))])
+    answer = implementation.call(b"validate", b"--image", b"-", given=invalid)
+    require(refused.answer(answer, "OVSI-CLI-013", "bad-image"))

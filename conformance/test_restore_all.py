@@ -2,18 +2,20 @@
 
 import pytest
 
-from .harness import describe, errands, files
+from .harness import describe, errands, files, mount_reader
 from .harness.cases import at
 from .harness.imagecheck import entry
 from .harness.implementation import Answer, Implementation, Outcome
-from .harness.judge import refused
+from .harness.judge import refused, restored
 from .harness.mounts import Mount
 from .harness.restoration import Ready
 from .harness.stack import Bind, Vantage
 from .harness.verdict import Finding, require
+from .stacks import nested
 from .stacks.core import PLAIN, plain
 
 every_vantage = at("restorer")
+NESTED = nested.STACKS[0]
 PEERS = plain("peers", propagation="shared", binds=(Bind(b"/", b"/m/peer"), Bind(b"/", b"/m/slave")))
 TWICE = plain("mounted-twice", binds=(Bind(b"/merged", b"/m/part"),), attributes=frozenset({"nosuid"}))
 
@@ -75,6 +77,24 @@ def test_peers_and_a_slave(implementation: Implementation, vantage: Vantage) -> 
             require([Finding("OVSI-REST-035", "the peers", "of one group", f"{one}, {other}")], text)
         if slave != {"master": one["shared"]}:
             require([Finding("OVSI-REST-035", "the slave", f"master:{one['shared']}", str(slave))], text)
+
+
+@pytest.mark.requirement("OVSI-REST-001", "OVSI-REST-012", "OVSI-REST-021")
+@at("restorer", "nested")
+def test_every_overlay(implementation: Implementation, vantage: Vantage) -> None:
+    """An overlay and the one below it: both are made, and the upper one of the lower one that was made."""
+    with Ready(implementation, NESTED, vantage) as scene:
+        scene.sandbox.do(mount_reader.unmount, [b"/inner"])
+        for point in (b"/new/m/merged", b"/new/inner"):
+            scene.sandbox.do(files.make_directory, point)
+        text, answer = describe.text(scene.stack), _restore(scene)
+        if answer.outcome is not Outcome.DONE:
+            require([Finding("OVSI-REST-012", "restore --all", "done (exit 0)", str(answer))], text)
+        points = sorted(mount.point for mount in _overlays(scene))
+        if points != [b"/new/inner", b"/new/m/merged"]:
+            require([Finding("OVSI-REST-021", "mount points", "/new/inner, /new/m/merged", str(points))], text)
+        shown = scene.sandbox.do(mount_reader.read, b"/new/m/merged")
+        require(restored.contents(scene.stack, scene.truth, shown), text)
 
 
 @pytest.mark.requirement("OVSI-REST-024", *refused.IDS)

@@ -20,6 +20,8 @@ from .stacks.core import APART, PLAIN
 
 every_vantage = at("restorer")
 OTHER_BOOT = "00000000-0000-4000-8000-000000000000"
+ALL_OF_IT = ("upper", "lower/0", "lower/1", "work")
+OTHER_WORDS = (b"--accept", b"unproved", b"--accept", b"changed-identity")
 
 
 @pytest.mark.requirement(*restored.IDS)
@@ -78,15 +80,17 @@ def test_source_is_gone(implementation: Implementation, vantage: Vantage, label:
 
 @pytest.mark.requirement("OVSI-ID-006", *refused.IDS)
 @every_vantage
-@pytest.mark.parametrize("field", ["inode", "generation", "device"])
+@pytest.mark.parametrize("field", ["inode", "generation", "device", "type"])
 def test_identity_differs(implementation: Implementation, vantage: Vantage, field: str) -> None:
     """The directory is there, and one compared field of the image is another's."""
     with unmounted(implementation, vantage) as scene:
         source = scene.layer("lower/0")
-        if field == "device":
-            overlay = scene.document["overlays"][0]["filesystem"]
-            for filesystem in scene.document["filesystems"]:
-                filesystem["device"] = "0:99999" if filesystem["id"] != overlay else filesystem["device"]
+        if field in ("device", "type"):
+            another = {"device": "0:99999"} if field == "device" else {"type": "xfs", "stability": "filesystem"}
+            for filesystem in (
+                each for each in scene.document["filesystems"] if each["id"] != scene.overlay["filesystem"]
+            ):
+                filesystem |= another
                 filesystem.pop("uuid", None)
         else:
             source["identity"][field] = "999999" if field == "inode" else source["identity"]["generation"] ^ 1
@@ -125,7 +129,7 @@ def test_another_boot_accepted(implementation: Implementation, vantage: Vantage)
         seen = scene.attempt(b"--accept", b"changed-identity", maps=(scene.store + b"=/store",))
         if seen.answer.outcome is Outcome.REFUSED:
             require([Finding("OVSI-ID-009", "restore", "done: numbers of another boot mean nothing", str(seen.answer))])
-        require([*restored.judge(seen), *restored.accepted(seen, "changed-identity")], describe.text(scene.stack))
+        require([*restored.judge(seen), *restored.accepted(seen, "changed-identity", *ALL_OF_IT)], describe.text(PLAIN))
 
 
 @pytest.mark.requirement("OVSI-ID-011", *refused.IDS)
@@ -173,7 +177,7 @@ def test_unproved_accepted(implementation: Implementation, vantage: Vantage) -> 
             Finding("OVSI-REST-004", *list(vars(f).values())[1:]) if f.requirement == "OVSI-REST-012" else f
             for f in found
         ]
-        require([*found, *restored.accepted(seen, "unproved")], describe.text(scene.stack))
+        require([*found, *restored.accepted(seen, "unproved", *ALL_OF_IT)], describe.text(scene.stack))
 
 
 @pytest.mark.requirement("OVSI-REST-004", *refused.IDS)
@@ -353,29 +357,33 @@ def test_indexed_layers_that_were_moved(implementation: Implementation, vantage:
         require([*found, *restored.nothing_else(seen)], describe.text(scene.stack))
 
 
-@pytest.mark.requirement("OVSI-REST-031", "OVSI-REST-015", "OVSI-REST-028", *refused.IDS, *restored.IDS)
+@pytest.mark.requirement(
+    "OVSI-REST-031", "OVSI-REST-015", "OVSI-REST-028", "OVSI-REST-029", *refused.IDS, *restored.IDS
+)
 @every_vantage
 def test_volatile_mark(implementation: Implementation, vantage: Vantage) -> None:
     """An unfinished volatile mount left its mark in the work directory. A refusal for another reason leaves it."""
     with unmounted(implementation, vantage) as scene:
         scene.sandbox.do(errands.leave_volatile_mark)
         require(refused.judge(scene.attempt(), "OVSI-REST-031", "in-use"), describe.text(scene.stack))
+        require(refused.judge(scene.attempt(*OTHER_WORDS), "OVSI-REST-029", "in-use"), describe.text(scene.stack))
         scene.overlay["options"].append({"name": "x_no_such_option", "value": "on"})
         for_another_reason = scene.attempt(b"--accept", b"volatile-leftovers")
         require(refused.judge(for_another_reason, "OVSI-REST-015", "unsupported"), describe.text(scene.stack))
         scene.overlay["options"].pop()
-        seen = scene.attempt(b"--accept", b"volatile-leftovers")
-        require([*restored.judge(seen), *restored.accepted(seen, "volatile-leftovers")], describe.text(scene.stack))
+        seen = scene.attempt(*OTHER_WORDS, b"--accept", b"volatile-leftovers")
+        require([*restored.judge(seen), *restored.accepted(seen, "volatile-leftovers", "work")], describe.text(PLAIN))
 
 
-@pytest.mark.requirement("OVSI-REST-032", "OVSI-REST-028", *refused.IDS, *restored.IDS)
+@pytest.mark.requirement("OVSI-REST-032", "OVSI-REST-028", "OVSI-REST-029", *refused.IDS, *restored.IDS)
 @every_vantage
 def test_mounter_differs(implementation: Implementation, vantage: Vantage) -> None:
     """The image says that the overlay was mounted from another user namespace."""
     with unmounted(implementation, vantage) as scene:
         scene.document["overlays"][0]["mounter"] = {"userNamespace": {"initial": vantage is Vantage.INSIDE}}
         require(refused.judge(scene.attempt(), "OVSI-REST-032", "identity"), describe.text(scene.stack))
-        seen = scene.attempt(b"--accept", b"mounter-differs")
+        require(refused.judge(scene.attempt(*OTHER_WORDS), "OVSI-REST-029", "identity"), describe.text(scene.stack))
+        seen = scene.attempt(b"--accept", b"mounter-differs", *OTHER_WORDS)
         require([*restored.judge(seen), *restored.accepted(seen, "mounter-differs")], describe.text(scene.stack))
 
 
@@ -391,11 +399,13 @@ def test_option_that_the_kernel_lacks(implementation: Implementation, vantage: V
 
 @pytest.mark.requirement("OVSI-REST-018", *refused.IDS)
 @every_vantage
-@pytest.mark.parametrize("flag", ["x_no_such_flag", "volatile"])
+@pytest.mark.parametrize("flag", ["x_no_such_flag", "volatile", "x_no_such_attribute"])
 def test_word_that_is_no_superblock_flag(implementation: Implementation, vantage: Vantage, flag: str) -> None:
-    """An option of overlay among the flags is not taken for one."""
+    """An option of overlay among the flags is not taken for one, nor is a strange attribute of the mount left out."""
     with unmounted(implementation, vantage) as scene:
-        scene.document["overlays"][0]["superblockFlags"].append(flag)
+        mount = next(each for each in scene.document["mounts"] if each["id"] == scene.overlay["mounts"][0])
+        words = mount["attributes"] if flag == "x_no_such_attribute" else scene.overlay["superblockFlags"]
+        words.append(flag)
         require(refused.judge(scene.attempt(), "OVSI-REST-018", "unsupported"), describe.text(scene.stack))
 
 

@@ -31,17 +31,20 @@ def contract_environment() -> dict[bytes, bytes]:
     return {**os.environb, b"LC_ALL": b"C.UTF-8"}
 
 
-def run(argv: Sequence[bytes], limit: float, pass_fds: Sequence[int] = ()) -> Ran:
-    """Run `argv` with an empty stdin, cwd /, LC_ALL=C.UTF-8 and `limit` seconds; its process group does not outlive it.
+def run(argv: Sequence[bytes], limit: float, pass_fds: Sequence[int] = (), given: bytes | None = None) -> Ran:
+    """Run `argv` with cwd /, LC_ALL=C.UTF-8 and `limit` seconds; its process group does not outlive it.
+
+    Its stdin is /dev/null, or holds what is `given`.
 
     Output goes to memory files, so that a child that lingers with an open descriptor can't hold the caller up.
     """
     out, err = os.memfd_create("stdout"), os.memfd_create("stderr")
+    feed = subprocess.DEVNULL if given is None else _holding(given)
     try:
         with _output_limited():
             process = subprocess.Popen(
                 argv,
-                stdin=subprocess.DEVNULL,
+                stdin=feed,
                 stdout=out,
                 stderr=err,
                 cwd="/",
@@ -55,8 +58,15 @@ def run(argv: Sequence[bytes], limit: float, pass_fds: Sequence[int] = ()) -> Ra
     except OSError as error:  # of exec: not there, a directory, not executable, no program
         return Ran(tuple(argv), 127, b"", str(error).encode(), absent=True)
     finally:
-        os.close(out)
-        os.close(err)
+        for descriptor in (out, err, feed):
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def _holding(data: bytes) -> int:
+    file = os.memfd_create("stdin")
+    os.pwrite(file, data, 0)
+    return file
 
 
 @contextmanager

@@ -24,7 +24,8 @@ def lines(stack: Stack, truth: Truth | None = None) -> list[str]:
             line += f"  = {known.device} inode {known.inode}, now {known.state}"
         found.append(line)
     options = ",".join(shown(name) + ("" if value is None else "=" + shown(value)) for name, value in stack.options)
-    found.append(f"  options {options or '-'}; mount {' '.join(sorted(stack.attributes)) or '-'}, {stack.propagation}")
+    words = " ".join(sorted(stack.attributes | stack.flags))
+    found.append(f"  options {options or '-'}; mount {words or '-'}, {stack.propagation}")
     found += [f"  then {step}" for step in (*stack.binds, *stack.since)]
     return found
 

@@ -2,6 +2,9 @@
 
 import os
 import shutil
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from . import builder, kernel, mounts, steps, teller
@@ -60,6 +63,23 @@ def is_source(world: World, label: str, path: bytes) -> bool:
         return label in world.held and os.path.samestat(os.stat(path), os.fstat(world.held[label]))
     except OSError:
         return False
+
+
+def astray(world: World, places: Mapping[str, tuple[int, bytes]]) -> list[str]:
+    """Those of these places, a mount's ID and a path below it, that are no directory. One that is hidden may be any."""
+    points = {mount.id: mount.point for mount in mounts.table() if mount.kind != "overlay"}
+    return [name for name, (mount, path) in places.items() if not _may_be_there(points.get(mount), mount, path)]
+
+
+def _may_be_there(point: bytes | None, mount: int, path: bytes) -> bool:
+    place = (point or b"").rstrip(b"/")
+    with suppress(FileNotFoundError, NotADirectoryError):
+        for name in (b".", *path.split(b"/")):
+            place += b"/" + name
+            if point is None or kernel.mount_id(place) != mount:
+                return True
+        return stat.S_ISDIR(os.lstat(place).st_mode)
+    return False
 
 
 def put_link(world: World, place: bytes, aside: bytes, target: bytes) -> None:

@@ -1,16 +1,17 @@
 """Small errands inside a sandbox: files, processes, an implementation to run."""
 
 import os
+import stat
 from collections.abc import Sequence
 
-from . import command
+from . import command, kernel
 from .agent import World
 from .command import Ran
 
 
-def execute(world: World, argv: Sequence[bytes], limit: float) -> Ran:
+def execute(world: World, argv: Sequence[bytes], limit: float, given: bytes | None = None) -> Ran:
     """Run a command as the contract says."""
-    return command.run(argv, limit)
+    return command.run(argv, limit, given=given)
 
 
 def make_directory(world: World, path: bytes) -> None:
@@ -33,6 +34,31 @@ def write(world: World, path: bytes, data: bytes) -> None:
 
 def link(world: World, old: bytes, new: bytes) -> None:
     os.link(old, new)
+
+
+def symlink(world: World, target: bytes, place: bytes) -> None:
+    os.symlink(target, place)
+
+
+def permissions(world: World, path: bytes, mode: int | None = None) -> int:
+    """The permission bits of what lies there, after they were set where `mode` says to what; -1 for a link."""
+    if mode is not None:
+        os.chmod(path, mode)
+    status = os.lstat(path)
+    return -1 if stat.S_ISLNK(status.st_mode) else stat.S_IMODE(status.st_mode)
+
+
+def watch(world: World, directory: bytes) -> int:
+    """A descriptor that tells which names come into a directory by rename from now on."""
+    return kernel.watch_moves_into(directory)
+
+
+def moved(world: World, watching: int) -> tuple[bytes, ...]:
+    """The names that came into a watched directory by rename; the watch ends."""
+    try:
+        return kernel.moves(watching)
+    finally:
+        os.close(watching)
 
 
 def names(world: World, directory: bytes) -> tuple[bytes, ...]:

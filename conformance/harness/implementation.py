@@ -89,13 +89,17 @@ class Implementation:
         self.limit = limit
         self.timeouts = 0
 
-    def call(self, *arguments: bytes, within: Sandbox | None = None) -> Answer:
+    def call(self, *arguments: bytes, within: Sandbox | None = None, given: bytes | None = None) -> Answer:
+        """`given`: what standard input holds."""
         if self.timeouts >= GIVE_UP_AFTER:
             raise Errored(
                 f"not attempted: the implementation timed out {self.timeouts} times", [_contract("time-outs")]
             )
         argv = [*self.words, *arguments]
-        ran = within.do(files.execute, argv, self.limit) if within else command.run(argv, self.limit)
+        if within:
+            ran = within.do(files.execute, argv, self.limit, given)
+        else:
+            ran = command.run(argv, self.limit, given=given)
         self.timeouts += ran.code is None
         return classify(ran, arguments[0])
 

@@ -7,6 +7,8 @@ x86-64; the calls of the mount API and later have the same numbers on every arch
 import ctypes
 import os
 import struct
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from fcntl import ioctl
 
@@ -25,6 +27,8 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
+MS_SYNCHRONOUS, MS_DIRSYNC, MS_NOSYMFOLLOW, MS_NOATIME, MS_NODIRATIME = 16, 128, 256, 1024, 2048
+MS_STRICTATIME, MS_LAZYTIME = 1 << 24, 1 << 25
 MS_BIND, MS_MOVE, MS_REC = 4096, 8192, 16384
 MS_UNBINDABLE, MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 17, 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
@@ -37,6 +41,7 @@ _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, 
 _SYS_OPEN_TREE, _SYS_MOVE_MOUNT, _SYS_FSOPEN, _SYS_FSCONFIG, _SYS_FSMOUNT = 428, 429, 430, 431, 432
 _SYS_MOUNT_SETATTR, _MOUNT_ATTR_IDMAP = 442, 0x00100000
 _PR_SET_PDEATHSIG = 1
+_IN_MOVED_TO = 0x80
 _RENAME_EXCHANGE = 2
 _AT_STATX_DONT_SYNC = 0x4000
 _STATX_MNT_ID = 0x1000
@@ -200,3 +205,26 @@ def filesystem_uuid(descriptor: int) -> str | None:
         return None
     digits = bytes(buffer[1:17]).hex()
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+# Names
+
+
+def watch_moves_into(directory: bytes) -> int:
+    """An inotify descriptor for names that come into a directory by rename."""
+    watching = _check(_libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK), "inotify_init1")
+    _check(_libc.inotify_add_watch(watching, directory, ctypes.c_uint(_IN_MOVED_TO)), "inotify_add_watch", directory)
+    return watching
+
+
+def moves(watching: int) -> tuple[bytes, ...]:
+    """The names in the events that an inotify descriptor has now."""
+    found, data = [], b""
+    with suppress(BlockingIOError):
+        while part := os.read(watching, 1 << 16):
+            data += part
+    while data:
+        size = int.from_bytes(data[12:16], sys.byteorder)  # struct inotify_event: wd, mask, cookie, len, name
+        found.append(data[16 : 16 + size].rstrip(b"\0"))
+        data = data[16 + size :]
+    return tuple(found)

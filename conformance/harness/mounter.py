@@ -7,7 +7,21 @@ from contextlib import ExitStack, contextmanager
 from . import kernel, processes
 from .stack import IdMap, Manner, Name, Source, Stack
 
-_ATTRIBUTES = {"nosuid": kernel.MS_NOSUID, "nodev": kernel.MS_NODEV, "noexec": kernel.MS_NOEXEC, "ro": kernel.MS_RDONLY}
+_ATTRIBUTES = {
+    "nosuid": kernel.MS_NOSUID,
+    "nodev": kernel.MS_NODEV,
+    "noexec": kernel.MS_NOEXEC,
+    "nosymfollow": kernel.MS_NOSYMFOLLOW,
+    "noatime": kernel.MS_NOATIME,
+    "nodiratime": kernel.MS_NODIRATIME,
+    "strictatime": kernel.MS_STRICTATIME,
+}
+_FLAGS = {
+    "ro": kernel.MS_RDONLY,
+    "sync": kernel.MS_SYNCHRONOUS,
+    "dirsync": kernel.MS_DIRSYNC,
+    "lazytime": kernel.MS_LAZYTIME,
+}
 _PROPAGATION = {"shared": kernel.MS_SHARED, "unbindable": kernel.MS_UNBINDABLE, "private": kernel.MS_PRIVATE}
 _TEMPORARY = b"/temporary"
 _ONE_MOUNT = ("upper", "work")
@@ -97,7 +111,7 @@ def _mount_page(stack: Stack, names: dict[str, bytes]) -> None:
     words = [name if value is None else name + b"=" + value for name, value in stack.options]
     words.append(b"lowerdir=" + lowers + data)
     words += [label.encode() + b"dir=" + escaped(names[label]) for label in ("upper", "work") if label in names]
-    flags = sum(_ATTRIBUTES[word] for word in stack.attributes | (stack.flags & {"ro"}))
+    flags = sum([*(_ATTRIBUTES[word] for word in stack.attributes), *(_FLAGS[word] for word in stack.flags)])
     kernel.mount(b"overlay", stack.target, b"overlay", flags, b",".join(words))
 
 

@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
-from . import files, imagecheck
+from . import errands, files, imagecheck, mounts
 from .imagecheck import Json
 from .implementation import Answer, Implementation, Outcome
+from .mounts import Mount
 from .scene import Scene
 from .snapshot import Snapshot
 from .stack import Stack, Vantage
@@ -50,6 +51,8 @@ class Stated(ABC):
     stack: Stack
     vantage: Vantage
     truth: Truth
+    astray: frozenset[str] = frozenset()
+    """Labels of the sources whose candidate is the path of no directory, where that was looked at."""
 
     @property
     @abstractmethod
@@ -97,7 +100,7 @@ class Statement(Stated):
 
 @dataclass(frozen=True)
 class Observation(Stated):
-    """Two dumps of a stack, and what was seen of the sandbox before and after them."""
+    """Two dumps of a stack, and what was seen of the sandbox before and after them; `own`: of the caller's mounts."""
 
     stack: Stack
     vantage: Vantage
@@ -106,6 +109,9 @@ class Observation(Stated):
     second: Dumped
     before: Snapshot
     after: Snapshot
+    own_before: tuple[Mount, ...]
+    own_after: tuple[Mount, ...]
+    astray: frozenset[str]
 
     @property
     def image(self) -> Json:
@@ -120,9 +126,36 @@ def observe(implementation: Implementation, stack: Stack, vantage: Vantage) -> O
 
 def of_scene(scene: Scene) -> Observation:
     """Look, dump twice, look again."""
-    before = scene.snapshot()
+    before, own_before = scene.snapshot(), tuple(mounts.table())
     first, second = dump(scene, b"first"), dump(scene, b"second")
-    return Observation(scene.stack, scene.vantage, scene.truth, first, second, before, scene.snapshot())
+    after, own_after = scene.snapshot(), tuple(mounts.table())
+    return Observation(
+        stack=scene.stack,
+        vantage=scene.vantage,
+        truth=scene.truth,
+        first=first,
+        second=second,
+        before=before,
+        after=after,
+        own_before=own_before,
+        own_after=own_after,
+        astray=frozenset(_astray(scene, first)),
+    )
+
+
+def _astray(scene: Scene, dumped: Dumped) -> list[str]:
+    """Labels of the sources of the overlay asked for whose candidate is the path of no directory."""
+    document, faults = dumped.read
+    if not document or faults:
+        return []
+    here = {mount["id"]: mount["mountId"] for mount in document["mounts"] if "namespace" not in mount}
+    candidates = {
+        label: source["candidate"]
+        for label, source in imagecheck.sources(document["overlays"][0])
+        if source.get("candidate", {}).get("mount") in here
+    }
+    places = {label: (here[each["mount"]], imagecheck.raw(each["path"])) for label, each in candidates.items()}
+    return scene.sandbox.do(errands.astray, places) if places else []
 
 
 def dump(scene: Scene, name: bytes, *selector: bytes) -> Dumped:

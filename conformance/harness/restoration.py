@@ -18,7 +18,8 @@ WRITTEN = b"written-by-the-suite"
 
 @dataclass(frozen=True)
 class Restoration:
-    """`mount`: what stands at the target, None: nothing of overlay's. `result`: the bytes of the result file.
+    """`mount`: what stands at the target, None: nothing of overlay's. `result`: the bytes of the result file; `beside`:
+    names that are new where it lies.
 
     `work_used`: whether the overlay that the image is of made use of its work directory.
     """
@@ -30,6 +31,7 @@ class Restoration:
     image: Json
     answer: Answer
     result: bytes | None
+    beside: tuple[bytes, ...]
     before: Snapshot
     after: Snapshot
     own_before: tuple[Mount, ...]
@@ -50,6 +52,7 @@ def restore(implementation: Implementation, stack: Stack, vantage: Vantage) -> R
 def attempt(scene: Scene, image: Json, *more: bytes, maps: tuple[bytes, ...] = ()) -> Restoration:
     """One call of `restore` and everything that it changed."""
     before, own_before = scene.snapshot(), tuple(mounts.table())
+    known = {*scene.names(), b"image.json", b"result.json"}
     answer = scene.restore(image, *more, maps=maps)
     after, own_after = scene.snapshot(), tuple(mounts.table())
     mount, shown, landing = scene.restored(), {}, None
@@ -64,6 +67,7 @@ def attempt(scene: Scene, image: Json, *more: bytes, maps: tuple[bytes, ...] = (
         image=image,
         answer=answer,
         result=scene.read(b"result.json"),
+        beside=tuple(name for name in scene.names() if name not in known),
         before=before,
         after=after,
         own_before=own_before,

@@ -57,6 +57,7 @@ class Scene:
     def __init__(self, implementation: Implementation, stack: Stack, vantage: Vantage) -> None:
         self.implementation, self.stack, self.vantage = implementation, stack, vantage
         self.work_used = False
+        self.chosen = b""
         self._cleanup = ExitStack()
 
     def __enter__(self) -> "Scene":
@@ -116,8 +117,8 @@ class Scene:
 
     # The implementation
 
-    def call(self, *words: bytes) -> Answer:
-        return self.implementation.call(*words, within=self.within)
+    def call(self, *words: bytes, given: bytes | None = None) -> Answer:
+        return self.implementation.call(*words, within=self.within, given=given)
 
     def dump(self, output: bytes, *selector: bytes) -> Answer:
         """`dump` of the stack's mount, or by another selector."""
@@ -128,9 +129,9 @@ class Scene:
     def restore(
         self, image: Json | bytes, *more: bytes, target: bytes = RESTORED, maps: tuple[bytes, ...] = ()
     ) -> Answer:
-        """`restore` of the first overlay at `target`; the result goes to the file `result`."""
+        """`restore` of the first overlay, or of the one `chosen`, at `target`; the result goes to the file `result`."""
         overlays = image["overlays"] if isinstance(image, dict) else []
-        chosen = (b"--overlay", overlays[0]["id"].encode()) if len(overlays) > 1 else ()
+        chosen = (b"--overlay", self.chosen or overlays[0]["id"].encode()) if len(overlays) > 1 else ()
         return self._restore(image, (*chosen, b"--target", target), more, maps)
 
     def restore_all(self, image: Json | bytes, root: bytes, *more: bytes) -> Answer:

@@ -51,6 +51,9 @@ _REDIRECT = (
     ),
 )
 
+_ATTRIBUTES = frozenset({"nosuid", "nodev", "noexec", "nosymfollow", "noatime", "nodiratime"})
+_FLAGS = frozenset({"sync", "dirsync", "lazytime"})
+
 STACKS = (
     Stack("read-only", "core", lowers(2)),
     plain("one-lower", since=(Linked(b"/store/copy"),)),
@@ -63,8 +66,9 @@ STACKS = (
     plain("metacopy", count=2, options=option("metacopy=on"), vantages=OUTSIDE),
     plain("xino", count=2, options=option("xino=on")),
     plain("default-permissions", options=option("default_permissions")),
-    plain("mounted-read-only", flags=frozenset({"ro"})),
+    plain("mounted-read-only", flags=frozenset({"ro"}), attributes=frozenset({"strictatime"})),
     plain("nosuid-nodev", attributes=frozenset({"nosuid", "nodev"})),
+    plain("every-word", flags=_FLAGS, attributes=_ATTRIBUTES, propagation="unbindable"),
     plain("bound-subdirectory", binds=(Bind(b"/merged", b"/m/sub"),)),
     plain("two-mounts", binds=(Bind(b"", b"/m/again"), Bind(b"/dir-upper", b"/m/part"))),
     plain("shared", propagation="shared"),

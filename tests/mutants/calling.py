@@ -158,6 +158,7 @@ def keeps_a_copy(given: Given, code: int) -> None:
     "OVSI-CLI-016",
     "*no_trace[core-one-lower-*]",
     "test_restorer.py::test_exact[core-one-lower-inside]",
+    "test_restorer.py::test_target[missing-inside]",
     classes=(*DUMPER, "restorer"),
 )
 def stays_to_serve(given: Given, code: int) -> None:

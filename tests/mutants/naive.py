@@ -110,6 +110,7 @@ MUTANT = Mutant(
             "OVSI-DUMP-003",
             "OVSI-DUMP-004",
             "OVSI-DUMP-005",
+            "OVSI-DUMP-022",
             "OVSI-DUMP-007",
             "OVSI-DUMP-016",
             "OVSI-DUMP-028",

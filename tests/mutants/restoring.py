@@ -100,7 +100,7 @@ def surer_than_sure(document: Json, given: Given) -> None:
             source["assurance"] = "proved"
 
 
-@member(MUTANTS, "source", "OVSI-REST-004", f"{RESTORER}unproved_accepted[inside]")
+@member(MUTANTS, "source", "OVSI-REST-004 OVSI-REST-028", f"{RESTORER}unproved_accepted[inside]")
 def leaves_out_what_is_unsure(document: Json, given: Given) -> None:
     """Accepted means that it may do without: it makes do with one lower."""
     for overlay in document["overlays"]:

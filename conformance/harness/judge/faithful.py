@@ -7,7 +7,7 @@ from pathlib import Path
 from .. import options
 from ..imagecheck import Json, entry, raw, sources
 from ..mounts import Mount
-from ..observation import Observation
+from ..observation import Stated
 from ..stack import Vantage
 from ..truth import InnerTruth, SourceTruth
 from ..verdict import Finding
@@ -20,12 +20,19 @@ KNOWN = {
     *("default_permissions", "redirect_dir", "index", "uuid", "nfs_export"),
     *("xino", "metacopy", "volatile", "fsync", "userxattr", "verity"),
 }
+_NOT_SHOWN: dict[str, frozenset[bytes | None]] = {
+    "uuid": frozenset({b"auto", b"on", b"null"}),  # kernels before 6.6 show `off` alone
+    "verity": frozenset({b"off"}),
+    "fsync": frozenset({b"auto", b"volatile"}),  # where `volatile` is shown, they are one
+    **dict.fromkeys(("default_permissions", "userxattr", "volatile"), frozenset[bytes | None]()),
+}
+"""Options of which a kernel shows every other value: what may be in effect where they are not shown."""
 LONG_LINE = 4096
 _XINO = (b"on", b"auto", b"off")
 """Where xino is not shown it means nothing: the default is as good as what was asked for."""
 
 
-def judge(seen: Observation) -> Iterator[Finding]:
+def judge(seen: Stated) -> Iterator[Finding]:
     yield from _host(seen)
     yield from _sources(seen)
     yield from _shown(seen)
@@ -36,7 +43,7 @@ def judge(seen: Observation) -> Iterator[Finding]:
         yield from _below(seen, inner)
 
 
-def _host(seen: Observation) -> Iterator[Finding]:
+def _host(seen: Stated) -> Iterator[Finding]:
     true = {
         "kernelRelease": os.uname().release,
         "bootId": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
@@ -48,7 +55,7 @@ def _host(seen: Observation) -> Iterator[Finding]:
         yield Finding("OVSI-DUMP-025", "namespace", str(seen.truth.namespace), namespace["inode"])
 
 
-def _sources(seen: Observation) -> Iterator[Finding]:
+def _sources(seen: Stated) -> Iterator[Finding]:
     stated = seen.stated
     long = len(seen.truth.target.super_options) > LONG_LINE
     known = {source.label for source in seen.truth.sources} | stated.keys()
@@ -64,18 +71,24 @@ def _sources(seen: Observation) -> Iterator[Finding]:
         yield from _unknown(seen, truth, stated[truth.label])
 
 
-def _unknown(seen: Observation, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
+def _unknown(seen: Stated, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
     """What could not be established is null; absent says that there is none."""
     if seen.vantage is Vantage.INSIDE and truth.role != "work" and stated.get("idmap", "absent") == "absent":
         expected = "null: only the kernel's own structures show it"
         yield Finding("OVSI-DUMP-028", f"{truth.label}: idmap", expected, "absent: there is none")
-    identity = stated.get("identity")
-    if identity and truth.generation is not None and "generation" not in identity:
-        expected = "known, or null: its file system has generations"
-        yield Finding("OVSI-DUMP-028", f"{truth.label}: generation", expected, "absent: there is none")
+    identity = stated.get("identity", {})
+    filesystem = entry(seen.image["filesystems"], identity.get("filesystem")) or {}
+    for name, true, said in (
+        ("generation", truth.generation, identity),
+        ("handle", truth.handle, identity),
+        ("uuid", truth.uuid, filesystem),
+    ):
+        if said and true is not None and name not in said:
+            expected = "known, or null: its file system has one"
+            yield Finding("OVSI-DUMP-028", f"{truth.label}: {name}", expected, "absent: there is none")
 
 
-def _shown(seen: Observation) -> Iterator[Finding]:
+def _shown(seen: Stated) -> Iterator[Finding]:
     told = raw(seen.overlay["shownOptions"])
     true = seen.truth.target.super_options
     if told != true:
@@ -86,27 +99,34 @@ def _short(data: bytes) -> str:
     return repr(data) if len(data) < 400 else f"{data[:200]!r}… ({len(data)} bytes)"
 
 
-def _options(seen: Observation) -> Iterator[Finding]:
+def _options(seen: Stated) -> Iterator[Finding]:
     yield from _options_of(seen.overlay, seen.truth.target)
 
 
 def _options_of(overlay: Json, mount: Mount) -> Iterator[Finding]:
-    told = {option["name"]: option["value"] for option in overlay["options"]}
+    told: dict[str, list[bytes | None]] = {}
+    for option in overlay["options"]:
+        told.setdefault(option["name"], []).append(_value(option["value"]))
     for name in told:
         if name in options.LAYER_NAMES | options.SHOWN_ONLY:
             yield Finding("OVSI-DUMP-018", "options", "no name of a layer, nothing that kernels show only", name)
-    for name, value in options.effective(mount).items():
-        got = _value(told[name]) if name in told else b"not stated"
-        if got != value and not (name == "xino" and got in _XINO and name not in options.shown(mount)):
-            requirement = "OVSI-DUMP-016" if name in KNOWN else "OVSI-DUMP-017"
-            yield Finding(requirement, f"options: {name}", repr(value), repr(got))
+    effective = options.effective(mount)
+    for name, value in effective.items():
+        for got in told.get(name, [b"not stated"]):
+            if got != value and not (name == "xino" and got in _XINO and name not in options.shown(mount)):
+                requirement = "OVSI-DUMP-016" if name in KNOWN else "OVSI-DUMP-017"
+                yield Finding(requirement, f"options: {name}", repr(value), repr(got))
+    for name in told.keys() & _NOT_SHOWN.keys() - effective.keys():
+        if beyond := set(told[name]) - _NOT_SHOWN[name]:
+            expected = "not in effect: the kernel would show it"
+            yield Finding("OVSI-DUMP-016", f"options: {name}", expected, repr(beyond.pop()))
 
 
 def _value(value: str | Json | None) -> bytes | None:
     return None if value is None else raw(value)
 
 
-def _below(seen: Observation, inner: InnerTruth) -> Iterator[Finding]:
+def _below(seen: Stated, inner: InnerTruth) -> Iterator[Finding]:
     """An overlay that bears a source which is proved is described like any other."""
     overlay = seen.below(inner)
     proved = [label for label, source in sources(seen.overlay) if source["assurance"] == "proved"]
@@ -123,6 +143,7 @@ def _below(seen: Observation, inner: InnerTruth) -> Iterator[Finding]:
         yield Finding(requirement, f"mounts of the overlay {inner.name}", str(true), str(numbers))
     if inner.mounts:
         yield from _options_of(overlay, inner.shown)
+        yield from _flags(f"{inner.name}: ", overlay, inner.shown)
         told = raw(overlay["shownOptions"])
         if told != inner.shown.super_options:
             yield Finding(
@@ -130,7 +151,7 @@ def _below(seen: Observation, inner: InnerTruth) -> Iterator[Finding]:
             )
 
 
-def _mounts(seen: Observation) -> Iterator[Finding]:
+def _mounts(seen: Stated) -> Iterator[Finding]:
     true = seen.truth.own_mounts
     listed = [entry(seen.image["mounts"], name) for name in seen.overlay["mounts"]]
     numbers = [mount["mountId"] for mount in listed if mount]
@@ -142,19 +163,28 @@ def _mounts(seen: Observation) -> Iterator[Finding]:
     if seen.truth.target.id not in numbers:
         yield Finding("OVSI-EQV-003", "overlays[0]", "the overlay asked for", f"mounts {numbers}")
     for mount in seen.image["mounts"]:
-        if "namespace" not in mount:
-            yield from _mount(seen, mount)
-    flags = seen.truth.target.flags
-    if sorted(seen.overlay["superblockFlags"]) != sorted(flags):
-        yield Finding("OVSI-DUMP-022", "superblockFlags", str(flags), str(seen.overlay["superblockFlags"]))
+        yield from _mount(seen, mount)
+    yield from _flags("", seen.overlay, seen.truth.target)
 
 
-def _mount(seen: Observation, stated: Json) -> Iterator[Finding]:
-    subject = f"mount {stated['mountId']}"
-    true = seen.truth.mount(stated["mountId"])
+def _flags(prefix: str, overlay: Json, shown: Mount) -> Iterator[Finding]:
+    if sorted(overlay["superblockFlags"]) != sorted(shown.flags):
+        yield Finding("OVSI-DUMP-022", f"{prefix}superblockFlags", str(shown.flags), str(overlay["superblockFlags"]))
+
+
+def _mount(seen: Stated, stated: Json) -> Iterator[Finding]:
+    """A mount as the mount table shows it; that one of another namespace is there at all is judged with its source."""
+    number, subject, abroad = stated["mountId"], f"mount {stated['mountId']}", stated.get("namespace")
+    table = seen.truth.others.get(int(abroad["inode"]), ()) if abroad else seen.truth.mounts
+    true = next((mount for mount in table if mount.id == number), None)
     if true is None:
-        yield Finding("OVSI-DUMP-021", subject, "a mount of this namespace", "there is none")
+        if not abroad:
+            yield Finding("OVSI-DUMP-021", subject, "a mount of this namespace", "there is none")
         return
+    own = any(stated["id"] in overlay["mounts"] for overlay in seen.image["overlays"])
+    for name in ("attributes", "propagation"):
+        if own and name not in stated:
+            yield Finding("OVSI-DUMP-022", f"{subject}: {name}", "stated", "absent")
     names = {"root": raw(stated["root"]), "mountPoint": raw(stated["mountPoint"])}
     for name, value in {"root": true.root, "mountPoint": true.point}.items():
         if names[name] != value:
@@ -172,7 +202,7 @@ def _mount(seen: Observation, stated: Json) -> Iterator[Finding]:
         yield Finding("OVSI-DUMP-020", f"{subject}: parentId", str(true.parent), str(stated["parentId"]))
 
 
-def _tables(seen: Observation) -> Iterator[Finding]:
+def _tables(seen: Stated) -> Iterator[Finding]:
     devices = [filesystem["device"] for filesystem in seen.image["filesystems"]]
     for device in sorted({device for device in devices if devices.count(device) > 1}):
         yield Finding("OVSI-DUMP-023", "filesystems", "each superblock once", f"{device} {devices.count(device)} times")

@@ -9,8 +9,8 @@ from ..snapshot import differences, mount_differences
 from ..verdict import Finding
 from .words import OWN_WORD, revealed
 
-ANSWER = ("OVSI-CLI-004", "OVSI-CLI-005", "OVSI-REG-002", "OVSI-SEC-007")
-IDS = (*ANSWER, "OVSI-CLI-009", "OVSI-REST-021", "OVSI-REST-022")
+ANSWER = ("OVSI-CLI-004", "OVSI-CLI-005", "OVSI-CLI-016", "OVSI-REG-002", "OVSI-SEC-007")
+IDS = (*ANSWER, "OVSI-CLI-009", "OVSI-CLI-015", "OVSI-REST-021", "OVSI-REST-022")
 
 
 def answer(given: Answer, requirement: str, *categories: str) -> Iterator[Finding]:
@@ -22,6 +22,8 @@ def answer(given: Answer, requirement: str, *categories: str) -> Iterator[Findin
         yield Finding(requirement, "the answer", expected, str(given))
     elif given.category not in categories:
         yield Finding("OVSI-CLI-005", "category", expected, str(given))
+    if given.ran.lingering:
+        yield Finding("OVSI-CLI-016", "processes", "none left", "a process is still running")
     yield from error(given)
 
 
@@ -54,3 +56,9 @@ def unchanged(seen: Restoration) -> Iterator[Finding]:
         yield Finding("OVSI-REST-021", "mount table", "unchanged", line)
     if seen.result is not None:
         yield Finding("OVSI-CLI-009", "the result file", "not written", f"{len(seen.result)} bytes")
+    yield from beside(seen)
+
+
+def beside(seen: Restoration) -> Iterator[Finding]:
+    if seen.beside:
+        yield Finding("OVSI-CLI-015", "beside the result", "no other file", str(seen.beside))

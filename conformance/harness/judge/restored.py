@@ -16,10 +16,11 @@ from ..stack import Stack
 from ..steps import DECOY
 from ..truth import Truth
 from ..verdict import Finding
+from .refused import beside
 
 IDS = (
     *(f"OVSI-REST-{n:03}" for n in (1, 6, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 23, 27, 28)),
-    *("OVSI-CLI-004", "OVSI-CLI-016", "OVSI-CLI-020"),
+    *("OVSI-CLI-004", "OVSI-CLI-015", "OVSI-CLI-016", "OVSI-CLI-020"),
 )
 RESIDUE = frozenset(f"{kind}.overlay.{name}" for kind in ("trusted", "user") for name in ("uuid", "origin"))
 
@@ -47,6 +48,7 @@ def judge(seen: Restoration) -> Iterator[Finding]:
     yield from nothing_else(seen)
     yield from residue(seen)
     yield from _result(seen)
+    yield from beside(seen)
 
 
 def served(seen: Restoration) -> Iterator[Finding]:
@@ -141,13 +143,23 @@ def _result(seen: Restoration) -> Iterator[Finding]:
         faults = ["no JSON document"]
     for fault in faults:
         yield Finding("OVSI-REST-028", "the result", "a document that satisfies the result schema", fault)
+    if not faults and b"--accept" not in seen.answer.ran.argv and (told := _told(seen)):
+        yield Finding("OVSI-REST-028", "accepted", "nothing: no --accept was given", str(told))
 
 
-def accepted(seen: Restoration, word: str) -> Iterator[Finding]:
-    """A deviation that was met is in the result."""
+def _told(seen: Restoration) -> list[tuple[str, str]]:
+    """What was accepted of what, as the result has it."""
     try:
-        told = json.loads(seen.result or b"{}").get("accepted", [])
+        document = json.loads(seen.result or b"")
     except ValueError:
-        told = []
-    if not any(deviation["what"] == word for deviation in told):
-        yield Finding("OVSI-REST-028", "accepted", f"{word} is recorded", str(told))
+        return []
+    return sorted((each["what"], each["subject"]) for each in document["accepted"]) if document else []
+
+
+def accepted(seen: Restoration, word: str, *labels: str) -> Iterator[Finding]:
+    """The deviations that were met are in the result, an entry a source, no others; no label: of the overlay itself."""
+    overlay = seen.image["overlays"][0]["id"]
+    want = sorted((word, f"{overlay}/{label}") for label in labels) or [(word, overlay)]
+    got = _told(seen)
+    if got != want:
+        yield Finding("OVSI-REST-028", "accepted", str(want), str(got))

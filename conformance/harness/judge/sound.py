@@ -201,10 +201,12 @@ def _namespace(seen: Stated, mount: Json) -> Iterator[Finding]:
 
 
 def _candidate(seen: Stated, truth: SourceTruth, stated: Json) -> Iterator[Finding]:
-    """A candidate lies below a mount of the table that really is there."""
+    """A candidate is a directory below a mount of the table that really is there."""
     mount = entry(seen.image["mounts"], stated["candidate"]["mount"])
     if mount is None or seen.truth.mount(mount["mountId"]) is None:
         yield Finding("OVSI-DUMP-008", f"{truth.label}: candidate", "below a mount of this namespace", str(mount))
+    if truth.label in seen.astray:
+        yield Finding("OVSI-DUMP-008", f"{truth.label}: candidate", "a directory", f"none: {stated['candidate']}")
 
 
 def _stability(filesystem: Json) -> Iterator[Finding]:

@@ -15,6 +15,10 @@ def judge(seen: Observation) -> Iterator[Finding]:
             yield Finding("OVSI-DUMP-009", label, "unchanged", line)
     for line in mount_differences(seen.before.mounts, seen.after.mounts):
         yield Finding("OVSI-DUMP-010", "mount table", "unchanged", line)
+    devices = {source.device for source in seen.truth.everything} | {seen.truth.target.device}
+    for mount in seen.own_after:
+        if mount.device in devices and mount not in seen.own_before:
+            yield Finding("OVSI-DUMP-010", "the caller's mount table", "no new mount", str(mount))
     for name, state in seen.before.processes.items():
         if seen.after.processes[name] != state:
             yield Finding("OVSI-DUMP-011", f"process {name}", str(state), str(seen.after.processes[name]))
