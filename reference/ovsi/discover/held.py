@@ -120,8 +120,17 @@ def _single(name: bytes | None, as_shown: bytes | None, kept: bytes | None, path
         name, as_shown = without_backslashes(kept), kept
     if as_shown == name or path is None:
         return name
-    last = path[path.rfind(b"/") + 1 :]
-    return as_shown if as_shown.endswith(last) and not name.endswith(last) else name
+    return as_shown if _common_end(as_shown, path) > _common_end(name, path) else name
+
+
+def _common_end(name: bytes, path: bytes) -> int:
+    """In how many components, from the last one on, two paths are equal."""
+    count = 0
+    for one, other in zip(reversed(name.split(b"/")), reversed(path.split(b"/")), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
 
 
 def _maps(uid_map: IdMap | None, gid_map: IdMap | None) -> IdMaps | None:

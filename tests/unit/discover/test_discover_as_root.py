@@ -13,6 +13,7 @@ from ovsi.dump import EVERY_OVERLAY, RUNGS, at_mountpoint, dump, with_mount_id
 from ovsi.errors import Refusal
 from ovsi.linux import mountapi, namespaces
 from ovsi.linux.mounttable import read_mount_table
+from ovsi.linux.syscall import AT_FDCWD, closing
 
 from .conftest import ORDINARY, PR_SET_DUMPABLE
 from .stacks import (
@@ -285,6 +286,23 @@ def test_an_overlay_as_a_layer_mounted_and_not() -> None:
     assert states(result) == {"lower/0": "unmounted", "lower/1": "located"}
     assert states(result, 1) == {"lower/0": "located", "lower/1": "located"}
     assert result.image.overlays[1].mounts == ()
+
+
+def test_backslashes_of_a_path_that_was_given_by_descriptor() -> None:
+    """Which of them are overlay's escapes shows in the whole path, not in its last component alone."""
+    make("/tmp/m")
+    context = mountapi.fsopen(b"overlay")
+    try:
+        for name in ("lowerdir+", "upperdir", "workdir"):
+            with closing(os.open(make(f"/tmp/a\\040/{name}"), os.O_PATH)) as fd:
+                mountapi.set_fd(context, name.encode(), fd)
+    except OSError as failure:
+        pytest.skip(f"needs layers by descriptor: {failure}")
+    mountapi.create(context)
+    mountapi.move_mount(mountapi.fsmount(context), b"", AT_FDCWD, b"/tmp/m", mountapi.MOVE_MOUNT_F_EMPTY_PATH)
+    declared = {name: one.declared for name, one in sources(taken("/tmp/m")).items()}
+    assert declared["upper"] == b"/tmp/a\\040/upperdir"
+    assert declared["work"] == b"/tmp/a\\040/workdir"
 
 
 def test_data_only_layers() -> None:
