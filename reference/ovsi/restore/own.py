@@ -69,8 +69,13 @@ def clone_tree(fd: int) -> int:
 
 
 def path_of(fd: int) -> bytes:
-    """What the kernel shows as the path of a descriptor."""
-    return os.readlink(b"self/fd/%d" % fd, dir_fd=_held[-1])
+    """What the kernel shows as the path of a descriptor; empty where that is longer than it can show."""
+    try:
+        return os.readlink(b"self/fd/%d" % fd, dir_fd=_held[-1])
+    except OSError as failure:
+        if failure.errno != errno.ENAMETOOLONG:
+            raise
+        return b""
 
 
 def reopen(fd: int, flags: int) -> int:

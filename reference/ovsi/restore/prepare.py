@@ -188,12 +188,9 @@ class Restore:
             try:
                 return setup, *build(overlay, opened, setup, mark)
             except OSError as failure:
-                detached = any(source.tree is not None for source in opened)
-                if self.forced or setup != "descriptor" or failure.errno != errno.EINVAL or not detached:
+                if self.forced or setup != "descriptor" or not _may_take_names(failure, opened):
                     raise
-                return "append", *build(
-                    overlay, opened, "append", mark
-                )  # a kernel that takes no detached tree as a layer
+                return "append", *build(overlay, opened, "append", mark)
         except BaseException as failure:
             if mark is not None:
                 mark.put_back()  # whatever it was: a refusal of the kernel's, or that the run is to end
@@ -208,3 +205,9 @@ class Restore:
         for built in self.built.values():
             own.put_away(built.descriptors)
         own.put_away(self.targets.values())
+
+
+def _may_take_names(failure: OSError, opened: list[Opened]) -> bool:
+    """Whether a kernel that took no descriptor may take a name: of a detached tree, or of a path that it can't show."""
+    detached = any(source.tree is not None for source in opened)
+    return failure.errno == errno.ENAMETOOLONG or (failure.errno == errno.EINVAL and detached)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from .search import Opened
 
 
+NO_DESCRIPTOR = (errno.EINVAL, errno.EBADF, errno.ENAMETOOLONG)
+"""Of a kernel that takes no layer by descriptor, or not this one: its path is longer than what can be shown."""
+
+
 def refuse_without_calls() -> None:
     """Raises Refusal unsupported-kernel, OSError EPERM, where a call that is needed later is missing or not permitted.
 
@@ -90,7 +94,7 @@ def _set_directory(fs: int, key: bytes, fd: int) -> None:
     try:
         set_fd(fs, key, fd)
     except OSError as failure:
-        if failure.errno not in (errno.EINVAL, errno.EBADF):
+        if failure.errno not in NO_DESCRIPTOR:
             raise
         with own.among_descriptors():
             set_string(fs, key.rstrip(b"+"), b"%d" % fd)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW
 _PLAIN = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV
 _OPENAT2 = common(437)
+_MOST_AT_ONCE = 4095  # PATH_MAX, less the NUL
 _HOW = struct.pack("=QQQ", DIRECTORY | os.O_CLOEXEC, 0, _PLAIN)  # made once for all sources
 
 
@@ -37,12 +38,23 @@ def open_below(anchor: int, path: bytes) -> int:
     ENOTDIR where it leads through a link or ends on none but a directory.
     """
     name = relative(path)
+    if len(name) > _MOST_AT_ONCE:
+        return _open_by_pieces(anchor, name)
     try:
         return syscall("openat2", _OPENAT2, anchor, name, _HOW, len(_HOW), path=name)
     except OSError as failure:
         if failure.errno != errno.EAGAIN:
             raise
         return openat2(anchor, name, DIRECTORY, resolve=_PLAIN)  # which tries again
+
+
+def _open_by_pieces(anchor: int, name: bytes) -> int:
+    """The same for a path longer than the kernel takes; where directories lie that deep is no matter of one call."""
+    cut = name.rfind(b"/", 0, _MOST_AT_ONCE)
+    if cut < 0:
+        raise OSError(errno.ENAMETOOLONG, "openat2: a name is too long", name)
+    with closing(open_below(anchor, b"/" + name[:cut])) as between:
+        return open_below(between, name[cut:])
 
 
 class Anchor:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..plan.records import ByInner, ByMap, ByProcess, SourcePlan
     from .find import Finder
 
-_GONE = (errno.ENOENT, errno.ESTALE)
+_GONE = (errno.ENOENT, errno.ESTALE, errno.ENAMETOOLONG)
 _ANOTHER_KIND = (errno.ENOTDIR, errno.ELOOP)
 
 

@@ -19,6 +19,7 @@ from . import own
 from .child import in_child
 from .context import KEYS, given_options, open_context, open_overlay_context, source_of
 from .pair import reopen
+from .probe import NO_DESCRIPTOR
 from .workshop import attach, bring_out, detached_copy, enter_private_namespace, new_tmpfs
 
 TYPE_CHECKING = False
@@ -39,7 +40,7 @@ def ability(opened: Sequence[Opened]) -> Setup:
         try:
             set_fd(fs, b"lowerdir+", layer.fd)
         except OSError as failure:
-            if failure.errno not in (errno.EINVAL, errno.EBADF):
+            if failure.errno not in NO_DESCRIPTOR:
                 raise
         else:
             return "descriptor"

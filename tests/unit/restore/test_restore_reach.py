@@ -195,3 +195,32 @@ def test_what_a_process_holds_is_of_another_file_system(vantage: str, change: di
         restore(image.replace(filesystems=filesystems), TARGET)
     assert refused.value.code == "identity-differs"
     os.close(tree)
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("setup", [None, "append", "page"])
+def test_directories_deeper_than_a_path_can_say(vantage: str, setup: Setup | None) -> None:
+    """Layers may be mounted from a working directory there: the image has their path, no call takes it as a whole."""
+    make("t", "fs", "fs/l0", "fs/d", "fs/d/up", "fs/d/wk")
+    image = images.image([b"/tmp/fs/l0"], b"/tmp/fs/d/up", b"/tmp/fs/d/wk")
+    os.chdir("fs")
+    deep = [b"n" * 250] * 20
+    for name in deep:
+        os.mkdir(name)
+        os.chdir(name)
+    for layer in ("l0", "d"):
+        os.rename("/tmp/fs/" + layer, layer)
+    os.chdir("/tmp")
+    moved = b"/fs/" + b"/".join(deep)
+    overlay = image.overlays[0]
+    assert overlay.work is not None
+    image = image.replace(
+        overlays=(
+            overlay.replace(
+                layers=tuple(one.replace(path=moved + (one.path or b"")[3:]) for one in overlay.layers),
+                work=overlay.work.replace(path=moved + b"/d/wk"),
+            ),
+        )
+    )
+    restored(image, setup)
+    assert Path("t/who").read_text() == "fs/d/up"
