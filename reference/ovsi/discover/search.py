@@ -36,13 +36,11 @@ class Search:
     def locate(self, directory: Directory) -> Located:
         """Where the directory is now."""
         self._failures = []
-        if directory.deleted:
-            return Located(
-                "deleted", directory, None, "the directory was removed; the overlay alone holds it", "deleted"
-            )
         here = self.vantage.here
-        if directory.path is None:
+        if directory.path is None and not directory.deleted:
             directory = self._with_path(here, directory)
+        if directory.deleted:
+            return _deleted(directory)
         if found := self._below(here, directory):
             return found
         if found := self._moved(here, directory):
@@ -52,6 +50,8 @@ class Search:
         for space in self.vantage.others():
             if directory.path is None:
                 directory = self._with_path(space, directory)
+                if directory.deleted:
+                    return _deleted(directory)
                 if found := self._below(here, directory) or self._covered(here, directory):  # its path is known now
                     return found
             if found := self._below(space, directory):
@@ -90,18 +90,26 @@ class Search:
             made = make_handle(known.fs_type, known.inode, known.generation, known.subvolume)
             known = known.replace(handle=made, handle_made=True)
         known = self._with_path(space, known)
+        if known.deleted:
+            return _deleted(known)
         return None if known.path == directory.path else self._below(space, known)
 
     def _with_path(self, space: MountNamespace, directory: Directory) -> Directory:
-        """The directory with its path inside the file system, if a handle opened below a mount there tells it."""
+        """The directory with its path inside the file system, if a handle opened below a mount there tells it.
+
+        Or known to be removed: a handle opens that too.
+        """
         for view in self.views(space, directory.device)[:_MAX_ANCHORS]:
             path = self._path_by_handle(space, view, directory)
             if path is not None:
-                return directory.replace(path=path)
+                return directory.replace(path=path or None, deleted=not path)
         return directory
 
     def _path_by_handle(self, space: MountNamespace, view: View, directory: Directory) -> bytes | None:
-        """The path inside the file system of what a handle opens, by way of a mount that lookups reach."""
+        """The path inside the file system of what a handle opens, by way of a mount that lookups reach.
+
+        Empty where that is a removed directory, of which the kernel still shows a path.
+        """
         if directory.handle is None or not view.open_to_lookups:
             return None
         try:
@@ -112,6 +120,8 @@ class Search:
             base = os.readlink(f"/proc/self/fd/{anchor}".encode())
             fd = open_by_handle_at(anchor, directory.handle, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
+                if not os.fstat(fd).st_nlink:
+                    return b""
                 shown = os.readlink(f"/proc/self/fd/{fd}".encode())
             finally:
                 os.close(fd)
@@ -162,6 +172,11 @@ class Search:
             return Located("unknown", directory, None, reason, reason)
         reason = f"{about} is mounted nowhere that could be searched"
         return Located("unmounted", directory, None, reason, reason)
+
+
+def _deleted(directory: Directory) -> Located:
+    reason = "the directory was removed; the overlay alone holds it"
+    return Located("deleted", directory, None, reason, "deleted")
 
 
 def _below_mount(view: View, path: bytes) -> bytes:

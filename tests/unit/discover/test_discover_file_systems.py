@@ -52,6 +52,22 @@ def formatted(kind: str, target: str) -> str:
     return attach(image, kind, target)
 
 
+@pytest.mark.parametrize("kind", ["tmpfs", "ext4", "xfs", "btrfs"])
+def test_a_removed_upper_is_not_said_to_have_a_path(kind: str) -> None:
+    """The kernel opens it all the same, tells its handle, opens that, and shows a path that ends in ` (deleted)`."""
+    base = tmpfs("/tmp/s") if kind == "tmpfs" else formatted(kind, "/tmp/s")
+    for name in ("l0", "u", "w"):
+        make(f"{base}/{name}")
+    where = overlay("/tmp/m", [f"{base}/l0"], f"{base}/u", f"{base}/w")
+    os.rmdir(f"{base}/u")
+    make(f"{base}/u (deleted)")
+    for without in ([], ["introspection"]):
+        upper = sources(taken(where, without=without))["upper"]
+        assert upper.path is None
+        assert upper.location is None
+        assert upper.state == "deleted" if upper.assurance == "proved" else without, upper
+
+
 @pytest.mark.parametrize("kind", ["ext4", "btrfs"])
 def test_through_a_process_that_holds_what_is_mounted_nowhere(kind: str) -> None:
     """st_dev of what is held is not s_dev on btrfs."""
