@@ -16,7 +16,7 @@ from . import own
 from .child import in_child
 from .look import Superblock
 from .pair import in_one_tree, on_one_mount, pair_of
-from .reach import Anchor, Namespace
+from .reach import Anchor, Namespace, serves
 from .result import Accepted
 from .search import Opened, Search, open_plainly
 
@@ -231,7 +231,7 @@ class Finder:
         key = (way.device, way.uuid, way.mount_point, way.mount_root, source.proved, filesystem.type, writable)
         if key not in self._mounts:
             found = self._mounts_of(way, filesystem.type, source.proved)
-            mounts = [mount for mount in found if _serves(mount, writable)]
+            mounts = [mount for mount in found if serves(mount, writable)]
             if not source.proved:
                 mounts = [mount for mount in mounts if mount.mount_point == way.mount_point]
             self._mounts[key] = sorted(
@@ -243,8 +243,7 @@ class Finder:
         """Whether its file system is mounted, but through no mount of it the kernel takes such a source."""
         assert source.filesystem is not None
         there = self._mounts_of(way, source.filesystem.type, source.proved)
-        writable = source.role in ("upper", "work")
-        return bool(there) and not any(_serves(mount, writable) for mount in there)
+        return bool(there) and not any(serves(mount, source.role in ("upper", "work")) for mount in there)
 
     def _mounts_of(self, way: ByMount, fs_type: str, proved: bool) -> list[Mount]:
         table = self.namespace.table
@@ -274,16 +273,6 @@ class Finder:
             return True
         told = any(self.namespace.uuid_of(mount) for mount in mounts)
         return not by_device_alone(fs_type, way.uuid if told else None)
-
-
-def _serves(mount: Mount, writable: bool) -> bool:
-    """Whether the kernel takes layers through a mount: it maps no IDs, and is not read-only for upper and work."""
-    return b"idmapped" not in mount.attributes and not (writable and _is_read_only(mount))
-
-
-def _is_read_only(mount: Mount) -> bool:
-    """By itself, or its file system is."""
-    return b"ro" in mount.attributes or mount.super_options.partition(b",")[0] == b"ro"
 
 
 def _missing(overlay: OverlayPlan, found: dict[str, Opened]) -> list[tuple[SourcePlan, ByMount]]:

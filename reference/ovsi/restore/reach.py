@@ -57,6 +57,12 @@ def _open_by_pieces(anchor: int, name: bytes) -> int:
         return open_below(between, name[cut:])
 
 
+def serves(mount: Mount, writable: bool) -> bool:
+    """Whether the kernel takes layers through a mount: it maps no IDs, and is not read-only for upper and work."""
+    read_only = b"ro" in mount.attributes or mount.super_options.partition(b",")[0] == b"ro"
+    return b"idmapped" not in mount.attributes and not (writable and read_only)
+
+
 class Anchor:
     """A directory, mostly a mount's root, below which sources are looked for.
 

@@ -12,7 +12,7 @@ from ..plan.paths import below
 from ..plan.records import ByMount
 from . import own
 from .look import Superblock, plainly_same, seen_of_fd
-from .reach import Anchor, open_below
+from .reach import Anchor, open_below, serves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,8 +121,9 @@ class Search:
             why = failure.strerror if isinstance(failure, OSError) else "it is on no mount of this mount namespace"
             self.unmapped = f"the directory of --map, {text(way.directory)}, can't be opened: {why}"
             return None
-        if anchor.mount is not None and b"idmapped" in anchor.mount.attributes:
-            self.unmapped = f"the directory of --map, {text(way.directory)}, is on a mount that maps IDs"
+        if anchor.mount is not None and not serves(anchor.mount, self.source.role in ("upper", "work")):
+            how = "is read-only" if serves(anchor.mount, writable=False) else "maps IDs"
+            self.unmapped = f"the directory of --map, {text(way.directory)}, is on a mount that {how}"
             return None
         self.mounted = True
         return self._witnessed(self._look_at(anchor, way.path), way)

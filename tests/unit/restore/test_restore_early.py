@@ -136,6 +136,20 @@ def test_a_directory_of_map_that_is_none(vantage: str, directory: str, why: str)
 
 
 @pytest.mark.in_both
+def test_a_directory_of_map_that_is_read_only(vantage: str) -> None:
+    """The kernel takes no upper through it; a lower it takes."""
+    image = stack()
+    Path("left").mkdir()
+    mountapi.mount(b"/tmp", b"/tmp/left", None, mountapi.MS_BIND)
+    mountapi.mount_setattr(-100, b"/tmp/left", 0, set_=mountapi.MOUNT_ATTR_RDONLY)
+    for_all = Request(target=b"/tmp/t", maps=(Mapping("fs0", b"/", b"/tmp/left"),))
+    refusal = refused(image, for_all)
+    assert (refusal.code, refusal.subject) == ("source-missing", "o/upper")
+    assert "/tmp/left, is on a mount that is read-only" in refusal.message
+    restore(image, for_all.replace(maps=(Mapping("fs0", b"/l0", b"/tmp/left/l0"),)))
+
+
+@pytest.mark.in_both
 def test_one_directory_as_two_layers(vantage: str) -> None:
     """The kernel's word for it speaks of symbolic links, of which there is none."""
     image = stack()
