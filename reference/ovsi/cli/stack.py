@@ -135,12 +135,20 @@ def _foot(overlay: Overlay, width: int) -> list[str]:
         if source.assurance != "proved" or source.location is None or source.state == "detached":
             what = "Not proved" if source.assurance != "proved" else source.state.capitalize()
             reasons.setdefault((what, source.reason or "reachable through a process only"), []).append(name)
-    if not reasons:
-        return [f"All {count} sources are proved and reachable."]
-    result: list[str] = []
-    for (what, reason), found in reasons.items():
+    result = [] if reasons else [f"All {count} sources are proved and reachable."]
+    for (what, reason), found in [*reasons.items(), *_unknown_maps(overlay).items()]:
         result += fold(f"{what}: {listed(found)}: {clean(reason)}", width)
     return result
+
+
+def _unknown_maps(overlay: Overlay) -> dict[tuple[str, str], list[str]]:
+    """Sources whose ID mapping is not stated, by the reason: a restore asks for them, however well proved they are."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, source in sources(overlay):
+        for lacking, reason in source.missing:
+            if lacking == "idmap":
+                found.setdefault(("ID mapping unknown", f"{reason}; to restore it, --accept unproved"), []).append(name)
+    return found
 
 
 def listed(found: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,18 @@ from .harness import VECTORS, ovsi, refused
 
 def shown(name: str, width: int | None = None) -> str:
     return "\n".join(stack.lines(read.decode((VECTORS / "valid" / f"{name}.json").read_bytes()), width))
+
+
+def test_sources_whose_id_mapping_is_unknown_are_named_however_well_proved_they_are() -> None:
+    """A restore refuses them without --accept unproved (section 7.2): who looks is told before."""
+    document = json.loads((VECTORS / "valid" / "writable.json").read_text())
+    for layer in document["overlays"][0]["layers"][1:]:
+        layer |= {"idmap": None, "missing": {"idmap": "nobody told"}}
+    foot = stack.lines(read.decode(json.dumps(document).encode()), None)[-2:]
+    assert foot == [
+        "All 4 sources are proved and reachable.",
+        "ID mapping unknown: lower 0 to 1: nobody told; to restore it, --accept unproved",
+    ]
 
 
 def test_a_proved_stack() -> None:
