@@ -8,7 +8,7 @@ from ..errors import Refusal, text
 from . import report, terminal
 from .arguments import UsageError
 from .document import document
-from .files import load_image, open_output
+from .files import Replacement, load_image, open_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def _restore_and_tell(image: Image, request: Request, path: bytes) -> Result:
     from ..restore import restore
 
     with open_output(path) as output:
+        if isinstance(output, Replacement):
+            _refuse_hidden(output.final, path, request)
         output.reserve(_RESULT_BYTES + _RESULT_BYTES_EACH * len(image.overlays))
         result = restore(image, request)
         try:
@@ -50,6 +52,14 @@ def _restore_and_tell(image: Image, request: Request, path: bytes) -> Result:
         except Refusal as refusal:
             raise _undone(result, request, refusal) from None
     return result
+
+
+def _refuse_hidden(final: bytes, path: bytes, request: Request) -> None:
+    """Raises Refusal target-busy where the mount would lie over the directory of its result, which goes there last."""
+    if request.pid is None and request.target is not None:
+        target = os.path.realpath(request.target).rstrip(b"/") + b"/"
+        if final.startswith(target):
+            raise Refusal("target-busy", "the mount would hide the place of its own result", path)
 
 
 def _undone(result: Result, request: Request, refusal: Refusal) -> Refusal:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import platform
 import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from ovsi.errors import Refusal
 from ovsi.image import model
+from ovsi.image.write import encode
 from ovsi.linux import mountapi, namespaces
 from ovsi.linux.handles import AT_HANDLE_FID, handle_of_fd
 from ovsi.plan import Mapping, Request
@@ -20,7 +24,7 @@ from ovsi.restore import restore
 from tests.support.unmounting import unmount
 
 from . import images
-from .test_restore_refusals import TARGET, changed, code, refused, stack
+from .test_restore_refusals import TARGET, changed, code, refused, snapshot, stack
 
 CALLS = {"open_tree": 428, "move_mount": 429, "mount_setattr": 442}
 ENOSYS = 38
@@ -193,3 +197,18 @@ def test_nothing_is_created_before_all_is_looked_at(vantage: str, nested: bool) 
     Path("wk").mkdir()
     assert refused(image, request).code == "identity-differs"
     assert list(Path("iw").iterdir()) == []
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("result", ["t/result", "t/sub/result", "link"])
+def test_a_result_that_the_mount_would_hide(vantage: str, result: str) -> None:
+    """Section 8.3: it is put in its place after the commit, and that place would be below the mount."""
+    Path("image").write_bytes(encode(stack()))
+    Path("t/sub").mkdir()
+    Path("link").symlink_to("t/result")
+    before = snapshot()
+    command = [sys.executable, "-m", "ovsi", "restore", "--image", "image", "--target", "t", "--result", result]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    error = json.loads(run.stderr.splitlines()[-1])
+    assert (run.returncode, error["code"], error["subject"]) == (1, "target-busy", result)
+    assert snapshot() == before
