@@ -27,16 +27,16 @@ COLOURS = (
 
 
 class _Axis:
-    """Where figures are between two ends, in pixels."""
+    """Where figures are between two ends, in pixels; `least`: the distance of two ticks at the least."""
 
-    def __init__(self, figures: list[float], begin: float, end: float, logarithmic: bool) -> None:
+    def __init__(self, figures: list[float], begin: float, end: float, logarithmic: bool, least: float = 0) -> None:
         self.begin, self.end, self.logarithmic = begin, end, logarithmic
         if logarithmic:
             low, high = floor(log10(min(figures))), ceil(log10(max(figures)))
             self.ticks = [10.0**power for power in range(low, max(high, low + 1) + 1)]
             self.low, self.high = log10(self.ticks[0]), log10(self.ticks[-1])
         else:
-            step = _step(max(figures))
+            step = max(_step(max(figures)), least)
             count = ceil(max(figures) / step)
             self.ticks = [number * step for number in range(count + 1)]
             self.low, self.high = self.ticks[0], self.ticks[-1]
@@ -73,7 +73,7 @@ def svg(curve: Curve) -> str:
 def drawing(curve: Curve) -> str:
     """An element of a page that has RULES and the colours."""
     points = [point for line in curve.lines.values() for point in line]
-    across = _Axis([x for x, _ in points], _LEFT, _WIDTH - _RIGHT, curve.logarithmic)
+    across = _Axis([x for x, _ in points], _LEFT, _WIDTH - _RIGHT, curve.logarithmic, least=1)  # of what is counted
     up = _Axis([y for _, y in points], _BASE, _TOP, curve.logarithmic)
     height = _BASE + 44 + _LEGEND * len(curve.lines)
     parts = [*_grid(across, up, curve), *_lines(across, up, curve)]

@@ -68,3 +68,8 @@ def test_a_plot_holds_its_figures_as_text_and_stays_on_its_paper(curve: Curve) -
         for x, y in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path.attrib["d"]):
             assert 0 <= float(x) <= width
             assert 0 <= float(y) <= height
+
+
+def test_a_plot_counts_in_whole_numbers() -> None:
+    workers = Curve("suite", "The suite", "workers", "s", lines={"suite": [(1, 170.0), (2, 97.0)]})
+    assert [float(text) for text in re.findall(r'text-anchor="middle">([\d.]+)<', plot.svg(workers))] == [0, 1, 2]
