@@ -17,6 +17,22 @@ def dump(mountpoint: Path | None, image: Path) -> list[str]:
     return [OVSI, "dump", "--pid", str(os.getpid()), *which, "--output", str(image)]
 
 
+def dump_all_of(process: int, image: Path) -> list[str]:
+    """A dump of all overlays of the mount namespace that a process is in, made from within."""
+    return [
+        "nsenter",
+        "--mount",
+        f"--target={process}",
+        OVSI,
+        "dump",
+        "--pid",
+        str(process),
+        "--all",
+        "--output",
+        str(image),
+    ]
+
+
 def restore(image: Path, target: Path) -> list[str]:
     """A restore of the one overlay of an image."""
     return [OVSI, "restore", "--image", str(image), "--target", str(target)]

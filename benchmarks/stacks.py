@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -61,6 +63,27 @@ def time_of_mount(mountpoint: Path, lowers: int, runs: int = 7) -> float:
         times.append((time.perf_counter() - start) * 1000)
         unmount(mountpoint)
     return median(times)
+
+
+@contextmanager
+def kept() -> Iterator[int]:
+    """A process that keeps a copy of this mount namespace as it is now, until the end; yields its number."""
+    (waiting, awake), (ready, told) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(awake)
+        os.write(told, b"." if LIBC.unshare(CLONE_NEWNS) == 0 else b"!")
+        os.read(waiting, 1)
+        os._exit(0)
+    if os.read(ready, 1) != b".":
+        raise OSError("unshare: benchmarks need root")
+    try:
+        yield child
+    finally:
+        os.close(awake)
+        os.waitpid(child, 0)
+        for fd in (waiting, ready, told):
+            os.close(fd)
 
 
 def many(base: Path, overlays: int, layers: int = 10) -> Path:
