@@ -55,7 +55,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def compile_(package: Path) -> None:
-    subprocess.run([sys.executable, "-m", "compileall", "-q", package / "ovsi"], check=True)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "-f", package / "ovsi"], check=True)
 
 
 def python(package: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
@@ -87,7 +87,9 @@ def test_a_run_that_is_interrupted_meanwhile_says_so(package: Path, command: str
         struck = f"def _{number}():\n    import os\n    os.kill(os.getpid(), 15)\n"
         source.write_text(whole.replace(f"def _{number}():\n", struck + "\n\ndef _rest():\n", 1))
         compile_(package)
-        error = refused(python(package, "-m", "ovsi", command))
+        ran = python(package, "-m", "ovsi", command)
+        assert ran.returncode == 1, (number, ran)
+        error = refused(ran)
         assert (error["category"], error["code"]) == ("system", "interrupted"), number
         assert "SIGTERM" in error["message"]
 
