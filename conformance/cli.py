@@ -58,10 +58,13 @@ def _help() -> str:
 
 
 def _for_pytest(words: list[str]) -> list[str]:
-    """What pytest is called with: ids of tests, as reports have them, are looked for in the suite."""
+    """What pytest is called with: ids of tests, as reports have them, are looked for in the suite.
+
+    A word may as well be the value of an option, such as a program that is called so.
+    """
     named = [word for word in words if word.startswith("test_") and (SUITE / word.partition("::")[0]).is_file()]
     others = [word for word in words if word not in named]
-    chosen = named or any("::" in word or word.endswith(".py") for word in others)
+    chosen = named or any(Path(word.partition("::")[0]).resolve().parent == SUITE for word in others if ".py" in word)
     return [*([] if chosen else [str(SUITE)]), *(str(SUITE / word) for word in named), *others]
 
 

@@ -12,7 +12,7 @@ from .harness.implementation import Implementation, Outcome
 from .harness.judge import refused, restored
 from .harness.restoration import Ready
 from .harness.scene import RESTORED
-from .harness.schemas import errors_by
+from .harness.schemas import errors_by, parsed
 from .harness.stack import Vantage
 from .harness.verdict import Finding, require
 from .stacks.core import APART, PLAIN
@@ -85,7 +85,7 @@ def test_image_and_result_by_standard_streams(implementation: Implementation, va
         if answer.outcome is not Outcome.DONE or not scene.restored():
             require([Finding("OVSI-CLI-013", "restore --image -", "done (exit 0)", str(answer))], describe.text(PLAIN))
         try:
-            faults = errors_by("result", json.loads(answer.ran.stdout))
+            faults = errors_by("result", parsed(answer.ran.stdout))
         except ValueError:
             faults = ["no JSON document"]
         require(Finding("OVSI-CLI-013", "restore --result -", "a result", fault) for fault in faults)

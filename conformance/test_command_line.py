@@ -1,6 +1,5 @@
 """The command line: exits, files and selectors, as chapter 8 has them."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from .harness.judge import faithful, refused, sound
 from .harness.judge.refused import answer as refusal
 from .harness.observation import Statement, dump
 from .harness.scene import Scene
-from .harness.schemas import load
+from .harness.schemas import load, parsed
 from .harness.stack import Bind, Stack, Vantage
 from .harness.verdict import Finding, require
 from .stacks.core import plain
@@ -326,7 +325,7 @@ def test_same_claims(implementation: Implementation, vantage: Vantage) -> None:
     """`info` prints the same claims at either vantage."""
     with Scene(implementation, Stack("any", "core", PLAIN.layers, PLAIN.work), vantage) as scene:
         try:
-            told = json.loads(scene.call(b"info").ran.stdout)["claims"]
+            told = parsed(scene.call(b"info").ran.stdout)["claims"]
         except (ValueError, KeyError, TypeError):
             told = None
         if told != implementation.info()["claims"]:

@@ -149,6 +149,8 @@ def test_known_failures_fail_no_run_until_they_pass(tmp_path: Path) -> None:
         ('{"failures": []}', "not a list of known failures: 'format'"),
         ('{"format": "other", "failures": []}', "its format is 'other'"),
         ('{"format": "ovsi-known-failures", "failures": [{"id": "a"}]}', "not a list of known failures"),
+        ('{"format": "ovsi-known-failures", "failures": [3]}', "an entry has id, reason and perhaps link, not 3"),
+        ("[" * 100_000, "nested too deeply"),
         ('{"format": "ovsi-known-failures", "failures": [{"id": "a", "reason": " "}]}', "'a' needs a reason"),
         ('{"format": "ovsi-known-failures", "failures": [{"id": 1, "reason": "b"}]}', "1 needs a reason"),
     ],
@@ -189,6 +191,12 @@ def test_setup_that_fails_ends_the_run(tmp_path: Path) -> None:
         (["--impl=a 'b"], "No closing quotation"),
         (["--known-failures=/no/such/file"], "No such file"),
         (["--keep-sandbox", "-n", "2"], "leave -n out"),
+        (["--impl-timeout=nan"], "nan is no number of seconds"),
+        (["--impl-timeout=-1"], "-1.0 is no number of seconds"),
+        (["--profile=core", "--profile=nonsense"], "--profile nonsense: there is none of that name, but core,"),
+        (["--vantage=beside"], "but inside, outside"),
+        (["--write-known-failures=/no/such/file"], "there is no such directory"),
+        (["--report=/dev/null"], "--report: [Errno 17]"),
     ],
 )
 def test_wrong_usage(words: list[str], why: str) -> None:
@@ -196,6 +204,39 @@ def test_wrong_usage(words: list[str], why: str) -> None:
     assert ran.returncode == pytest.ExitCode.USAGE_ERROR
     assert why in ran.stderr
     assert "Traceback" not in ran.stdout + ran.stderr
+
+
+def test_a_requirement_that_no_test_names_fails_the_run(tmp_path: Path) -> None:
+    ran = suite(f"--impl={program(tmp_path)}", "--requirement=OVSI-CLI-001", "--requirement=OVSI-CLI-999")
+    assert ran.returncode == 1
+    assert "--requirement OVSI-CLI-999: no test names such a requirement" in ran.stdout
+    assert "OVSI-CLI-001: no test" not in ran.stdout
+
+
+@pytest.mark.parametrize("name", ["adapter.py", "test_image.py"])
+def test_a_program_may_be_called_like_a_test(name: str, tmp_path: Path) -> None:
+    program(tmp_path).rename(tmp_path / name)
+    words = [sys.executable, "-c", "from conformance.cli import main; raise SystemExit(main())"]
+    words += ["--impl", f"./{name}", "--smoke"]
+    ran = subprocess.run(
+        words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
+    assert "verdict: failed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_a_report_that_can_not_be_written_fails_the_run(tmp_path: Path) -> None:
+    """A full disk is told in a line, and leaves no half of a report."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        ran = suite(f"--impl={program(tmp_path)}", "--smoke", f"--report={tmp_path}/full")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert ran.returncode == 1
+    assert "report: not written: [Errno 27]" in ran.stdout
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert report_in(tmp_path / "full")["closing"] is None
+    assert os.listdir(tmp_path / "full") == ["report.json"]
 
 
 def test_stopped_run_is_unfinished(tmp_path: Path) -> None:

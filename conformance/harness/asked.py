@@ -1,13 +1,17 @@
 """The suite's own options on pytest's command line, and what was asked for by them."""
 
+import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ..reporting.summary import ALWAYS
 from . import known
 from .known import Known
+from .schemas import load
 from .selection import Selection, Shard
 
 GIVEN_BY_PYTEST = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
@@ -39,6 +43,9 @@ def add_options(parser: pytest.Parser) -> None:
     add("--report", type=Path, metavar="DIR", help="write the report: JSON, JUnit XML, a page, a badge")
 
 
+_REGISTRIES = {"class": "classes", "profile": "profiles", "vantage": "vantages"}
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a run was asked for; `part`: what narrows it to some of the tests of a claim."""
@@ -67,6 +74,8 @@ def asked(config: pytest.Config) -> Asked:
         raise pytest.UsageError(str(error)) from None
     if not words[0] and not config.option.collectonly:
         raise pytest.UsageError("which implementation? --impl='<cmd>' is missing")
+    if fault := _fault(option):
+        raise pytest.UsageError(fault)
     if option.keep_sandbox and getattr(option, "numprocesses", None):
         raise pytest.UsageError("--keep-sandbox keeps this process too: leave -n out")
     selection = Selection(
@@ -90,6 +99,20 @@ def asked(config: pytest.Config) -> Asked:
         keep=option.keep_sandbox,
         report=option.report,
     )
+
+
+def _fault(option: Any) -> str:
+    """What of the values can't be meant; nothing: all may be."""
+    if not (math.isfinite(option.impl_timeout) and option.impl_timeout > 0):
+        return f"--impl-timeout: {option.impl_timeout} is no number of seconds to wait"
+    for name, table in _REGISTRIES.items():
+        known = [entry["name"] for entry in load("registries")[table]] + [ALWAYS] * (name == "class")
+        for word in getattr(option, f"ovsi_{name}") or ():
+            if word not in known:
+                return f"--{name} {word}: there is none of that name, but {', '.join(known)}"
+    if option.write_known_failures and not option.write_known_failures.absolute().parent.is_dir():
+        return f"--write-known-failures {option.write_known_failures}: there is no such directory"
+    return ""
 
 
 def _part_for_pytest(config: pytest.Config) -> list[str]:

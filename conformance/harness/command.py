@@ -1,5 +1,6 @@
 """Run one command the way the specification says: on both sides of a sandbox's wall, this is the only way."""
 
+import ctypes
 import os
 import resource
 import select
@@ -10,13 +11,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 OUTPUT_LIMIT = 256 << 20
+_PR_SET_CHILD_SUBREAPER = 36
+_NOTHING = (ctypes.c_ulong(0),) * 3
+_libc = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
 class Ran:
     """What came of a command. `code` is None where it was killed for taking too long; negative: died of that signal.
 
-    `lingering`: it left processes of its group behind.
+    `lingering`: it left processes behind, of its group or of another.
     """
 
     argv: tuple[bytes, ...]
@@ -41,19 +45,20 @@ def run(argv: Sequence[bytes], limit: float, pass_fds: Sequence[int] = (), given
     out, err = os.memfd_create("stdout"), os.memfd_create("stderr")
     feed = subprocess.DEVNULL if given is None else _holding(given)
     try:
-        with _output_limited():
-            process = subprocess.Popen(
-                argv,
-                stdin=feed,
-                stdout=out,
-                stderr=err,
-                cwd="/",
-                env=contract_environment(),
-                start_new_session=True,
-                pass_fds=pass_fds,
-            )
-        code = _wait(process, limit)
-        lingering = _end_group(process.pid)
+        with _children_adopted() as known:
+            with _output_limited():
+                process = subprocess.Popen(
+                    argv,
+                    stdin=feed,
+                    stdout=out,
+                    stderr=err,
+                    cwd="/",
+                    env=contract_environment(),
+                    start_new_session=True,
+                    pass_fds=pass_fds,
+                )
+            code = _wait(process, limit)
+            lingering = _end_group(process.pid) | _end_strays(known)
         return Ran(tuple(argv), code, _content(out), _content(err), lingering=lingering)
     except OSError as error:  # of exec: not there, a directory, not executable, no program
         return Ran(tuple(argv), 127, b"", str(error).encode(), absent=True)
@@ -67,6 +72,38 @@ def _holding(data: bytes) -> int:
     file = os.memfd_create("stdin")
     os.pwrite(file, data, 0)
     return file
+
+
+@contextmanager
+def _children_adopted() -> Iterator[set[int]]:
+    """What loses its parent meanwhile becomes a child of this process; the children that there were before."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), *_NOTHING)
+    try:
+        yield _children()
+    finally:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(0), *_NOTHING)
+
+
+def _children() -> set[int]:
+    found: set[int] = set()
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(OSError), open(f"/proc/self/task/{thread}/children") as file:  # no kernel has to have it
+            found.update(map(int, file.read().split()))
+    return found
+
+
+def _end_strays(known: set[int]) -> bool:
+    """Kill every child but those that are known, and what becomes a child by that; whether one of them was alive."""
+    alive = False
+    while strays := _children() - known:
+        known |= strays
+        for each in strays:
+            with suppress(OSError):
+                if os.waitpid(each, os.WNOHANG) == (0, 0):
+                    alive = True
+                    os.kill(each, signal.SIGKILL)
+                    os.waitpid(each, 0)
+    return alive
 
 
 @contextmanager

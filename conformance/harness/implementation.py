@@ -1,6 +1,5 @@
 """The implementation under test: how it is run, what its exits mean, what it claims."""
 
-import json
 import os
 import shlex
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from typing import Any
 from . import command, files
 from .command import Ran
 from .sandbox import Sandbox
-from .schemas import errors_by
+from .schemas import errors_by, parsed
 from .verdict import Errored, Finding
 
+MOST_WORDS = 2000
 GIVE_UP_AFTER = 3
 """Time-outs after which nothing more is attempted."""
 
@@ -40,11 +40,16 @@ class Answer:
 
     def __str__(self) -> str:
         if self.error:
-            return f"refused: {self.category}/{self.error['code']}: {self.error['message']}"
-        tail = self.ran.stderr.decode("utf-8", "backslashreplace").strip()[-2000:]
+            return printable(f"refused: {self.category}/{self.error['code']}: {self.error['message'][:MOST_WORDS]}")
+        tail = printable(self.ran.stderr[-MOST_WORDS:].decode("utf-8", "backslashreplace").strip())
         return (self.why or self.outcome.value) + (
             f"; stderr: {tail}" if tail and self.outcome is Outcome.CRASHED else ""
         )
+
+
+def printable(text: str) -> str:
+    """What a program said, for a terminal: a control character as its escape, lines as they are."""
+    return "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
 
 
 def classify(ran: Ran, subcommand: bytes) -> Answer:
@@ -73,7 +78,7 @@ def error_object(stderr: bytes) -> tuple[dict[str, Any] | None, str]:
     if not lines:
         return None, "standard error is empty"
     try:
-        found = json.loads(lines[-1].decode())
+        found = parsed(lines[-1])
     except ValueError:
         return None, f"the last line of standard error is no JSON object: {lines[-1][-300:].decode(errors='replace')}"
     faults = errors_by("error", found)
@@ -114,7 +119,7 @@ class Implementation:
             raise Errored(f"`info` gives no claims: {answer}", [Finding("OVSI-CLI-001", "info", "exit 0", str(answer))])
         fault = "it is no JSON document"
         try:
-            found = json.loads(answer.ran.stdout.decode())
+            found = parsed(answer.ran.stdout)
         except ValueError:
             pass
         else:

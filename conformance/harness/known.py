@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .schemas import parsed
+
 FORMAT = "ovsi-known-failures"
 
 
@@ -23,10 +25,10 @@ class Known:
 def read(path: Path) -> dict[str, Known]:
     """Known failures by id; raises ValueError, which says what is wrong with the file."""
     try:
-        document = json.loads(path.read_text())
+        document = parsed(path.read_bytes())
         if document["format"] != FORMAT:
             raise ValueError(f"its format is {document['format']!r}, not {FORMAT!r}")
-        found = [Known(**entry) for entry in document["failures"]]
+        found = [Known(**entry) for entry in document["failures"] if _has_the_keys(entry)]
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     except (KeyError, TypeError) as error:
@@ -37,6 +39,14 @@ def read(path: Path) -> dict[str, Known]:
     if len(found) != len({each.id for each in found}):
         raise ValueError(f"{path}: a test is listed twice")
     return {each.id: each for each in found}
+
+
+def _has_the_keys(entry: object) -> bool:
+    """Raises ValueError where an entry is no object with these keys."""
+    if not isinstance(entry, dict) or not {"id", "reason"} <= entry.keys() <= {"id", "reason", "link"}:
+        text = json.dumps(entry)[:100]
+        raise ValueError(f"not a list of known failures: an entry has id, reason and perhaps link, not {text}")
+    return True
 
 
 def write(path: Path, failures: Iterable[Known]) -> None:

@@ -3,6 +3,7 @@
 import gc
 import json
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ _IMPLEMENTATION = pytest.StashKey[Implementation]()
 _PEER = pytest.StashKey[Implementation]()
 _INFO = pytest.StashKey[dict[str, Any]]()
 _RUN = pytest.StashKey[report.Run]()
+_WRITTEN = pytest.StashKey[list[str]]()
 _WITH_PEER = "interchange"
 """The class that takes two implementations."""
 
@@ -65,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_RUN] = run
         config.pluginmanager.register(_Recorder(run), "ovsi-recorder")
         run.save(probe=False)
+        if run.unwritten:
+            raise pytest.UsageError(f"--report: {run.unwritten}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -270,11 +274,32 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if not run.part:
         without = () if _PEER in session.config.stash else (_WITH_PEER,)
         run.empty = summary.hollow(run.core(), lambda claim: claim[0] not in without)
+    session.config.stash[_WRITTEN] = _written(run)
+    if wanted.write_known:
+        _write_known(run, wanted.write_known)
     if session.exitstatus == pytest.ExitCode.OK and (run.fails() or not run.finished):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if wanted.write_known:
-        known.write(wanted.write_known, run.now_known())
-        run.notes.append(f"known failures: {wanted.write_known}")
+
+
+def _write_known(run: report.Run, path: Path) -> None:
+    try:
+        known.write(path, run.now_known())
+        run.notes.append(f"known failures: {path}")
+    except OSError as error:
+        run.unwritten = str(error)
+        run.notes.append(f"known failures: {error}")
+
+
+def _written(run: report.Run) -> list[str]:
+    """Lines that tell where the report is, in all its forms, or why it is not."""
+    if run.directory is None:
+        return []
+    try:
+        saved = run.save()
+        paths = [saved, *publish.everything(publish.read(saved), saved.parent)] if saved else []
+    except OSError as error:
+        run.unwritten, paths = str(error), []
+    return [f"report: {path}" for path in paths] or [f"report: not written: {run.unwritten}"]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -284,9 +309,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("conformance")
     for line in run.summary():
         terminalreporter.write_line(line)
-    if saved := run.save():
-        for path in (saved, *publish.everything(publish.read(saved), saved.parent)):
-            terminalreporter.write_line(f"report: {path}")
+    for line in config.stash.get(_WRITTEN, []):
+        terminalreporter.write_line(line)
     for line in keep.KEEPER.lines():
         terminalreporter.write_line(line)
 

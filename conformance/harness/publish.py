@@ -7,13 +7,13 @@ from ..reporting import compare_page
 from ..reporting.forms import forms
 from ..reporting.merging import merged
 from ..reporting.summary import Json
-from .schemas import errors_by
+from .schemas import errors_by, parsed
 
 
 def read(path: Path) -> Json:
     """A report; raises ValueError, which says what is wrong with the file."""
     try:
-        report = json.loads(path.read_bytes())
+        report = parsed(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     if faults := errors_by("report", report):

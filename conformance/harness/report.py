@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ..reporting import summary
 from . import abilities, withdrawn
 from .edition import SHOWN, SPECIFICATION, SUITE
 from .ids import stable
+from .implementation import printable
 from .known import Known
 from .scrub import scrubber
 
@@ -27,7 +29,7 @@ class Run:
 
     `chosen`: the classes, profiles and vantages that were asked for; `part`: what else narrowed the run, to some of the
     tests of a claim. `finished`: it came to its end. `notes`: lines for the summary. `selected`: how many tests there
-    are to run, where that is known.
+    are to run, where that is known. `unwritten`: why the report could not be written.
     """
 
     info: Json
@@ -43,6 +45,7 @@ class Run:
     empty: list[str] = field(default_factory=list)
     tests: dict[str, Json] = field(default_factory=dict)
     built: dict[str, list[str]] = field(default_factory=dict)
+    unwritten: str = ""
     _saved: float = 0.0
 
     def take(self, made: Any) -> None:
@@ -77,13 +80,20 @@ class Run:
         if self.finished and not self.part and "fault" not in self.info:
             missing = [name for name in self.known if name not in self.tests]
             found += [f"listed as a known failure, and was not run: {name}" for name in missing]
-        return found
+        return found + [f"{each}: no test names such a requirement" for each in self._unnamed()]
+
+    def _unnamed(self) -> list[str]:
+        """Of what was asked for by `--requirement`, what was misspelled, unless the shard has none of its tests."""
+        asked = [each for each in self.part if each.startswith("--requirement ")]
+        named = {requirement for test in self.tests.values() for requirement in test["requirements"]}
+        whole = self.finished and not any(each.startswith("--shard") for each in self.part)
+        return [each for each in asked if whole and not any(name.startswith(each.split()[1]) for name in named)]
 
     def fails(self) -> bool:
-        """Whether the run fails: news, a claimed class without any test, nothing executed at all."""
+        """Whether the run fails: news, a claimed class without any test, nothing executed or written at all."""
         news = [test for test in summary.bad(list(self.tests.values())) if "known" not in test]
         nothing = summary.verdict(list(self.tests.values())) == "empty"
-        return bool(news or self.empty or nothing or self.surprises())
+        return bool(news or self.empty or nothing or self.unwritten or self.surprises())
 
     def now_known(self) -> list[Known]:
         """All that failed, as a list of known failures: reasons that were given stay."""
@@ -94,7 +104,8 @@ class Run:
 
     def summary(self) -> list[str]:
         implementation, tests = self.info["implementation"], list(self.tests.values())
-        lines = [SHOWN, f"implementation: {implementation['name']} {implementation['version']} ({self.commands[0]})"]
+        named = printable(f"{implementation['name']} {implementation['version']}")
+        lines = [SHOWN, f"implementation: {named} ({self.commands[0]})"]
         lines += [f"peer: {summary.peer(self.peer)} ({self.commands[1]})"] if self.peer else []
         for claim, mine in summary.by_claim(self.core()).items():
             shown = ", ".join(f"{count} {word}" for word, count in summary.counts(mine).items())
@@ -167,15 +178,21 @@ class Run:
         return len([text for text in self.commands if text])
 
     def save(self, probe: bool = True) -> Path | None:
-        """Write the report as far as it goes; where to, None: no report was asked for."""
+        """Write the report as far as it goes; where to, None: no report was asked for, or it could not be written."""
         if self.directory is None:
             return None
-        self.directory.mkdir(parents=True, exist_ok=True)
-        path = self.directory / "report.json"
+        path, self._saved = self.directory / "report.json", time.monotonic()
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps(self.document(probe), indent=1) + "\n")
-        beside.rename(path)
-        self._saved = time.monotonic()
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps(self.document(probe), indent=1) + "\n")
+            beside.rename(path)
+        except OSError as error:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            self.unwritten = str(error)
+            return None
+        self.unwritten = ""
         return path
 
     def _save_now_and_then(self) -> None:

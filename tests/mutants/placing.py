@@ -80,6 +80,16 @@ def tries_again_later(given: Given, code: int) -> None:
         os._exit(0)
 
 
+@member(MUTANTS, "after", "OVSI-CLI-016", "test_restorer.py::test_exact[core-one-lower-*]", classes=RESTORER)
+def goes_on_as_a_daemon(given: Given, code: int) -> None:
+    """In a session of its own, so that nobody takes it along."""
+    if code == 0 and "target" in given and os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            time.sleep(60)  # it ends by itself where no sandbox ends it
+        os._exit(0)
+
+
 @member(MUTANTS, "be", "OVSI-REST-021", NO_PLACE, classes=RESTORER)
 def tells_when_it_is_too_late(words: list[str]) -> int:
     """Mounts, and then finds no place for the result."""

@@ -1,6 +1,5 @@
 """What was restored is what the image says: the same directories in the same order, the same options, nothing else."""
 
-import json
 from collections.abc import Iterator
 
 from .. import options, shows
@@ -10,7 +9,7 @@ from ..mount_reader import Shown
 from ..mounts import Mount
 from ..restoration import Restoration
 from ..scene import RESTORED
-from ..schemas import errors_by
+from ..schemas import errors_by, parsed
 from ..snapshot import Entry, Listing, differences
 from ..stack import Stack
 from ..steps import DECOY
@@ -137,10 +136,7 @@ def _timeless(entry: Entry) -> Entry:
 
 
 def _result(seen: Restoration) -> Iterator[Finding]:
-    try:
-        faults = errors_by("result", json.loads(seen.result or b""))
-    except ValueError:
-        faults = ["no JSON document"]
+    faults = _faults(seen)
     for fault in faults:
         yield Finding("OVSI-REST-028", "the result", "a document that satisfies the result schema", fault)
     if not faults and b"--accept" not in seen.answer.ran.argv and (told := _told(seen)):
@@ -148,12 +144,16 @@ def _result(seen: Restoration) -> Iterator[Finding]:
 
 
 def _told(seen: Restoration) -> list[tuple[str, str]]:
-    """What was accepted of what, as the result has it."""
+    """What was accepted of what, as the result has it; nothing where it is no result."""
+    document = {"accepted": []} if _faults(seen) else parsed(seen.result or b"")
+    return sorted((each["what"], each["subject"]) for each in document["accepted"])
+
+
+def _faults(seen: Restoration) -> list[str]:
     try:
-        document = json.loads(seen.result or b"")
+        return errors_by("result", parsed(seen.result or b""))
     except ValueError:
-        return []
-    return sorted((each["what"], each["subject"]) for each in document["accepted"]) if document else []
+        return ["no JSON document"]
 
 
 def accepted(seen: Restoration, word: str, *labels: str) -> Iterator[Finding]:
