@@ -11,6 +11,8 @@ import mmap
 import os
 import struct
 
+from .shape import LIST, POINTER, STRUCTURE, WORD
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,8 @@ _MODIFIERS = (_TYPEDEF, _VOLATILE, _CONST, _RESTRICT, _TYPE_TAG)
 _KINDS = 20  # kinds 0 to 19 are known
 _FIXED = {_INT: 1, ARRAY: 3, 14: 1, 17: 1}  # words that follow a record's three, by kind: VAR and DECL_TAG are 14, 17
 _REPEATED = {STRUCT: 3, UNION: 3, ENUM: 2, 13: 2, 15: 3, _ENUM64: 3}  # times the record's count: FUNC_PROTO, DATASEC
+
+_MEMBERS = {_INT: WORD, ENUM: WORD, _ENUM64: WORD, PTR: POINTER, STRUCT: STRUCTURE, UNION: STRUCTURE, ARRAY: LIST}
 
 _KIND, _COUNT = 0x7F, 0xFFFFFF  # of `info`; the upper bits of both are unused (zero) in older kernels
 _NEAR = 1 << 15  # related structures stand close together: look there first
@@ -396,6 +400,12 @@ class Place:
     def size(self) -> int | None:
         """Bytes that the member takes, None where its type has no size."""
         return self.owner.size_of(self.type_id)
+
+    @property
+    def kind(self) -> int:
+        """What it is: a WORD, a POINTER, a STRUCTURE or a LIST; 0 for what is none of them."""
+        owner, info = self.owner.resolve(self.type_id)
+        return _MEMBERS.get(owner._words[info] >> 24 & _KIND, 0)
 
 
 def open_btf(path: bytes, base: Btf | None = None) -> tuple[Btf, int]:

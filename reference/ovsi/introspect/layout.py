@@ -94,11 +94,18 @@ class Layout:
                     self._as_loaded(shape) or self._apart(shape, module) or resolve(shape, self._sources(module))
                 )
             except IntrospectionUnavailable as lacking:
-                self._lacking[shape] = lacking
-                raise
+                self._lacking[shape] = reason = self._untold(shape, module) or lacking
+                raise reason from None
             except BtfError as failure:
                 raise IntrospectionUnavailable("btf", str(failure)) from failure
         return view
+
+    def _untold(self, shape: type[Row], module: bytes) -> IntrospectionUnavailable | None:
+        """The reason where a structure is in no BTF because a module comes without; else None."""
+        if self._modules.get(module, self._kernel) is not None or any(self._kernel.structs(shape.structure)):
+            return None
+        name, path = shape.structure.decode(), os.fsdecode(_BTF + module)
+        return IntrospectionUnavailable("btf", f"no BTF tells struct {name}: not vmlinux, and {path} is missing")
 
     def _as_loaded(self, shape: type[Row]) -> View[Row] | None:
         """The view by the kernel's loader, None where it does not tell one."""

@@ -61,7 +61,7 @@ def _choice(layout: Layout, overlay: shapes.Overlay, name: str) -> str | None:
     size = layout.overlay_view.sizes.get(name)
     if size == 1:  # a bool: `uuid` before it had more than two values
         return _flag(value)
-    if size != 4:  # absent, or a string beside the bools that mean the same: `redirect_mode`
+    if size != 4:  # absent
         return None
     anchor = _CHOICES[name]
     prefix = anchor[: anchor.rindex(b"_") + 1]

@@ -40,6 +40,8 @@ _ASKED_SIZE = {WORD: (_SHIFT, 32), POINTER: (None, 8)}  # by what a member is; a
 class Place:
     """Where a member is in its structure, and its size, in bytes."""
 
+    kind = None  # the loader has looked at that: it tells no place of a member that is something else
+
     def __init__(self, offset: int, size: int | None) -> None:
         self.offset = offset
         self.size = size

@@ -51,7 +51,7 @@ SPAN_LIMIT = 4096
 
 
 class Member:
-    """A wanted member: the paths at which kernels have had it, the first that exists counts."""
+    """A wanted member: the paths at which kernels have had it, the first that exists and is of its kind counts."""
 
     def __init__(self, paths: tuple[str, ...], kind: int, optional: bool, local: int) -> None:
         self.paths = paths
@@ -199,9 +199,11 @@ def fitting(shape: type[Row], found: Found) -> View[Row] | None:
 
 
 def _place(found: Found, member: Member) -> Where | None:
+    """The member by the first path that leads to one; a number only to what holds a number of that kind: what is a
+    number on one kernel is a string on another (`redirect_mode`)."""
     for path in member.paths:
         place = found.find(path)
-        if place is not None:
+        if place is not None and (member.kind != _NUMBER or place.kind in (None, member.local)):
             return place
     return None
 

@@ -10,7 +10,7 @@ import pytest
 from ovsi.introspect import btf, shapes
 from ovsi.introspect.btf import Btf, BtfError
 from ovsi.introspect.errors import IntrospectionUnavailable
-from ovsi.introspect.shape import Shape, number, offset, raw, resolve
+from ovsi.introspect.shape import LIST, POINTER, STRUCTURE, WORD, Shape, number, offset, pointer, raw, resolve
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 _TYPEDEF = 8
@@ -88,6 +88,25 @@ def test_renamed_and_missing_members() -> None:
     writer.struct("thing", 8, ("old_a", four, 0), ("blob", four, 32))
     (row,) = resolve(Thing, [Btf(writer.data())]).rows(struct.pack("=I4s", 5, b"abcd"))
     assert (row.first, row.second, row.bytes_) == (5, None, b"abcd")
+
+
+class Pointing(Shape):
+    structure = b"thing"
+    to: int = pointer("a", "old_a")
+    whole: int = number("in", kind=STRUCTURE)
+    word: int | None = number("in", optional=True)
+
+
+def test_a_number_is_not_read_from_what_is_something_else() -> None:
+    """One kernel's number is another's string or structure; the loader sees that too."""
+    writer = Writer()
+    eight = writer.integer(8, "long")
+    string, pair = writer.pointer(), writer.struct("pair", 8, ("x", eight, 0))
+    members = (("a", string, 0), ("old_a", eight, 64), ("blob", pair, 128), ("in", pair, 192))
+    writer.struct("thing", 32, *members)
+    assert resolve(Thing, [Btf(writer.data())]).sizes == {"first": 8, "bytes_": 8}
+    assert resolve(Thing, [Btf(writer.data())]).start == 8
+    assert resolve(Pointing, [Btf(writer.data())]).sizes == {"to": 8, "whole": 8}
 
 
 def test_a_structure_without_what_is_needed_is_none() -> None:
@@ -210,18 +229,20 @@ def small() -> bytes:
     """A BTF of all that is wanted and nothing else: after each structure a pointer, before it an enum."""
     writer = Writer()
     eight = writer.integer(8)
-    wanted: dict[bytes, dict[str, list[str]]] = {}
+    pair = writer.struct("pair", 8, ("x", eight, 0))
+    of_kind = {WORD: eight, POINTER: writer.pointer(), STRUCTURE: pair, LIST: writer.array(eight, 1)}
+    wanted: dict[bytes, dict[str, dict[str, int]]] = {}
     for shape in _wanted():
         parts = wanted.setdefault(shape.structure, {})
         for member in shape.members.values():
             outer, _, inner = member.paths[0].partition(".")
-            parts.setdefault(outer, []).extend([inner] if inner else [])
+            parts.setdefault(outer, {})[inner] = of_kind[member.local]
     for name, parts in wanted.items():
         writer.add("", btf.ENUM, 1, 4, struct.pack("=II", writer.string(f"before_{name.decode()}"), 7))
         members, at = [], 0
         for outer, inside in parts.items():
-            fields = [(inner, eight, 64 * index) for index, inner in enumerate(dict.fromkeys(inside))]
-            members.append((outer, writer.struct("", 8 * len(fields), *fields) if fields else eight, at))
+            fields = [(inner, kind, 64 * index) for index, (inner, kind) in enumerate(inside.items()) if inner]
+            members.append((outer, writer.struct("", 8 * len(fields), *fields) if fields else inside[""], at))
             at += 64 * max(len(fields), 1)
         writer.struct(name.decode(), at // 8, *members)
         writer.pointer()

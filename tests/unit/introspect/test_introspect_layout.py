@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
+from ovsi.introspect import layout as layout_module
 from ovsi.introspect import memory, shapes, shapes_of_btrfs, shapes_of_idmaps, shapes_of_lists, shapes_of_mounts
+from ovsi.introspect.errors import IntrospectionUnavailable
 from ovsi.introspect.facts import OverlayFacts
 from ovsi.introspect.introspector import Introspector
 from ovsi.introspect.layout import Layout
@@ -13,6 +15,8 @@ from ovsi.introspect.relocation import relocated
 from ovsi.introspect.shape import Shape, View, beside, fitting
 from ovsi.linux import bpf, mountapi
 from ovsi.linux.syscall import closing
+
+from tests.unit.introspect.test_introspect_btf import Writer
 
 pytestmark = pytest.mark.on_real_mounts
 
@@ -80,3 +84,20 @@ def test_an_old_kernel_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _facts("m") == expected
     monkeypatch.setattr(bpf, "_PROG_TYPES", bpf._PROG_TYPES[1:])
     assert _facts("m") == expected
+
+
+@pytest.mark.parametrize(("module", "reason"), [(False, "/overlay is missing"), (True, "nothing that serves as")])
+def test_a_module_without_btf_is_named(module: bool, reason: str) -> None:
+    """As in a kernel whose modules come without, Debian's 5.10; what only lacks a member is not blamed on that."""
+    os.mkdir("btf")
+    writer = Writer()
+    if module:
+        writer.struct("ovl_fs", 8, ("numlayer", writer.integer(4), 0))
+    with open("btf/vmlinux", "wb") as file:
+        file.write(writer.data())
+    layout_module._BTF = b"btf/"
+    Layout.by_loader = False
+    layout = Layout()
+    with pytest.raises(IntrospectionUnavailable, match=reason):
+        layout.overlay_view  # noqa: B018 - looks it up
+    layout.close()

@@ -12,7 +12,7 @@ from ovsi.introspect import layout, memory, shapes
 from ovsi.introspect.errors import Inconsistent, IntrospectionUnavailable, KernelReadError
 from ovsi.introspect.introspector import Introspector
 from ovsi.introspect.memory import CHUNK, Memory
-from ovsi.introspect.shape import Shape, number
+from ovsi.introspect.shape import Shape, number, pointer
 from ovsi.introspect.snapshot import Snapshot, consistently
 from ovsi.introspect.walk import file_of
 
@@ -44,11 +44,12 @@ def test_a_kernel_without_btf(content: bytes | None, tmp_path: object, monkeypat
 
 @pytest.mark.on_real_mounts
 def test_btf_of_another_kernel_is_noticed() -> None:
-    """A copy of the BTF in which a member has another name: the known object does not read right."""
+    """A copy of the BTF in which two members have each other's name: the known object does not read right."""
     with open("/sys/kernel/btf/vmlinux", "rb") as file:
         data = file.read()
-    assert data.count(b"\0i_ino\0") == data.count(b"\0i_uid\0") == 1
-    swapped = data.replace(b"\0i_ino\0", b"\0i_xxx\0").replace(b"\0i_uid\0", b"\0i_ino\0")
+    assert data.count(b"\0i_nlink\0") == data.count(b"\0i_flags\0") == 1
+    swapped = data.replace(b"\0i_nlink\0", b"\0i_xxxxx\0").replace(b"\0i_flags\0", b"\0i_nlink\0")
+    swapped = swapped.replace(b"\0i_xxxxx\0", b"\0i_flags\0")
     with open("vmlinux", "wb") as file:
         file.write(swapped)
     layout._BTF = b"/tmp/"
@@ -135,7 +136,7 @@ def test_bad_addresses(address: int, looping: bool, monkeypatch: pytest.MonkeyPa
 
 class Position(Shape):
     structure = b"file"
-    inode: int = number("f_inode")
+    inode: int = pointer("f_inode")
     position: int = number("f_pos")
 
 
