@@ -20,9 +20,15 @@ _MAX_GROUPS = 1 << 16  # NGROUPS_MAX
 _IDENTITY = (IdRange(0, 0, 0xFFFFFFFF),)
 
 
-def idmap_of(mount: shapes.VfsMount) -> int | None:
-    """What a mount points at for its ID map; None before there were ID-mapped mounts."""
-    return mount.user_namespace if mount.idmap is None else mount.idmap
+def idmap_of(mount: shapes.VfsMount, owner: int | None = None) -> int | None:
+    """What a mount points at for its ID map; None where it has none, as before there were ID-mapped mounts.
+
+    From Linux 5.12 to 6.1 that is a user namespace, and from 5.17 on the one that owns the file system, `owner`, where
+    the mount has no ID map (include/linux/fs.h, is_idmapped_mnt).
+    """
+    if mount.idmap is not None:
+        return mount.idmap
+    return None if mount.user_namespace == owner else mount.user_namespace
 
 
 class Owners:
@@ -82,13 +88,12 @@ class Owners:
             )
         return self._credentials[address]
 
-    def idmap(self, mount: shapes.VfsMount) -> tuple[IdMap | None, IdMap | None]:
-        """The UID and GID map of a mount; (None, None) where it is not ID-mapped."""
-        address = idmap_of(mount)  # None before there were ID-mapped mounts
+    def idmap(self, address: int | None, is_namespace: bool) -> tuple[IdMap | None, IdMap | None]:
+        """The UID and GID map by what `idmap_of` says of a mount; (None, None) where it is not ID-mapped."""
         known = self.idmaps.get(address)
         if known is None:
             assert address is not None
-            uid_map, gid_map = map(self._id_map, self._map_addresses(address, mount.idmap is None))
+            uid_map, gid_map = map(self._id_map, self._map_addresses(address, is_namespace))
             is_none = uid_map in ((), _IDENTITY) and gid_map in ((), _IDENTITY)
             known = self.idmaps[address] = (None, None) if is_none else (uid_map, gid_map)
         return known

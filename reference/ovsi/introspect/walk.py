@@ -166,7 +166,8 @@ class _Overlays:
             directory = directories[mount.root]
             if directory.superblock != mount.superblock:
                 raise Inconsistent("a layer's mount and its root are of different file systems")
-            uid_map, gid_map = known_maps.get(idmap_of(mount)) or self._owners.idmap(mount)
+            idmap = mount.idmap or idmap_of(mount, self._directories.superblock(mount.superblock).user_namespace)
+            uid_map, gid_map = known_maps.get(idmap) or self._owners.idmap(idmap, mount.idmap is None)
             role = UPPER if not index else LOWER if index < first_data else DATA
             found.append(unchecked(LayerFacts, (role, directory, uid_map, gid_map, mount.flags, names[index])))
         owner = self._owners.namespace(superblock.user_namespace)

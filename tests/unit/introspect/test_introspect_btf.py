@@ -10,6 +10,7 @@ import pytest
 from ovsi.introspect import btf, shapes
 from ovsi.introspect.btf import Btf, BtfError
 from ovsi.introspect.errors import IntrospectionUnavailable
+from ovsi.introspect.owners import idmap_of
 from ovsi.introspect.shape import LIST, POINTER, STRUCTURE, WORD, Shape, number, offset, pointer, raw, resolve
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
@@ -95,6 +96,29 @@ class Pointing(Shape):
     to: int = pointer("a", "old_a")
     whole: int = number("in", kind=STRUCTURE)
     word: int | None = number("in", optional=True)
+
+
+def test_a_mount_of_an_older_kernel_that_bears_its_file_systems_user_namespace_has_no_id_map() -> None:
+    """Linux 5.17 to 6.1, where a user namespace is in place of the ID map, and of a mount without one that of its file
+    system; 5.10 has neither, and since 6.2 the ID map is a structure of its own."""
+    writer = Writer()
+    four, to = writer.integer(4), writer.pointer()
+    members = (("mnt_root", to, 0), ("mnt_sb", to, 64), ("mnt_flags", four, 128))
+    writer.struct("vfsmount", 32, *members, ("mnt_userns", to, 192))
+    view = resolve(shapes.VfsMount, [Btf(writer.data())])
+    (mount,) = view.rows(struct.pack("=QQI4xQ", 1, 2, 3, 0x77))
+    assert idmap_of(mount, owner=0x77) is None
+    assert idmap_of(mount, owner=0x88) == idmap_of(mount) == 0x77
+
+    older, newer = Writer(), Writer()
+    older.integer(4), older.pointer()
+    older.struct("vfsmount", 24, *members)
+    (mount,) = resolve(shapes.VfsMount, [Btf(older.data())]).rows(struct.pack("=QQI", 1, 2, 3))
+    assert idmap_of(mount, owner=0x77) is None
+    newer.integer(4), newer.pointer()
+    newer.struct("vfsmount", 32, *members, ("mnt_idmap", to, 192))
+    (mount,) = resolve(shapes.VfsMount, [Btf(newer.data())]).rows(struct.pack("=QQI4xQ", 1, 2, 3, 0x77))
+    assert idmap_of(mount, owner=0x88) == 0x77
 
 
 def test_a_number_is_not_read_from_what_is_something_else() -> None:
