@@ -247,6 +247,25 @@ def test_stopped_run_is_unfinished(tmp_path: Path) -> None:
     assert "Unfinished" in (tmp_path / "index.html").read_text()
 
 
+def test_interrupted_run_tells_what_it_found(tmp_path: Path) -> None:
+    """Ctrl-C reaches every process of a terminal's group; what was judged till then is in the report, and no more."""
+    command = [sys.executable, "-m", "pytest", "conformance", "-v", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command += [f"--impl={REFERENCE}", f"--report={tmp_path}", "-k", "test_exact"]
+    paths = os.pathsep.join((str(ROOT), str(ROOT / "reference")))
+    with subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths}, stdout=subprocess.PIPE, text=True, process_group=0
+    ) as run:
+        assert run.stdout
+        next(line for line in run.stdout if " PASSED " in line)
+        os.killpg(run.pid, signal.SIGINT)
+        said = run.stdout.read()
+    assert f"report: {tmp_path}/report.json" in said
+    report = report_in(tmp_path)
+    assert report["closing"] is None
+    assert [test for test in report["tests"] if test["verdict"] == "passed"]
+    assert report["abilities"]["vantage-inside"]["present"]
+
+
 # A sandbox that stays
 
 

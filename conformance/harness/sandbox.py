@@ -79,7 +79,8 @@ def _nursery() -> socket.socket:
     package = (__package__ or "").split(".")
     above = Path(__file__).resolve().parents[len(package)]
     argv = [sys.executable, "-I", "-S", "-c", _BOOT, str(above), agent.__name__, str(theirs.fileno())]
-    process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+    # in a session of its own: a Ctrl-C is for the suite, which has its report to write, and asks for sandboxes then
+    process = subprocess.Popen(argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True)
     theirs.close()
 
     @atexit.register
