@@ -178,6 +178,12 @@ def test_shards_of_a_claim_that_executed_nothing() -> None:
     assert merged(skipped)["closing"]["hollow"] == ["dumper"]
 
 
+def test_who_writes_no_image_states_nothing_false() -> None:
+    verdicts = ("passed", "failed", "errored", "skipped")
+    tests = [{"id": f"test_dumper.py::test_sound[{word}]", "verdict": word} for word in verdicts]
+    assert summary.soundness(tests) == (1, 2)
+
+
 def test_stacks_are_counted_once() -> None:
     assert run_of([(CORE, "passed"), (CORE, "passed"), (RELATIVE, "passed")]).core()["closing"]["stacks"] == 2
 

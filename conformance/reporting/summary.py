@@ -148,8 +148,8 @@ def share(tests: list[Json]) -> tuple[int, int]:
 
 
 def soundness(tests: list[Json]) -> tuple[int, int]:
-    """In how many stacks nothing false was said, of how many were judged."""
-    judged = [test for test in tests if "::test_sound[" in test["id"] and test["verdict"] in ("passed", *BAD)]
+    """In how many stacks nothing false was said, of how many were judged: where there is no image, nothing was said."""
+    judged = [test for test in tests if "::test_sound[" in test["id"] and test["verdict"] in ("passed", "failed")]
     return sum(test["verdict"] == "passed" for test in judged), len(judged)
 
 
