@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ovsi.introspect.errors import IntrospectionUnavailable
 from ovsi.introspect.introspector import Introspector
+from ovsi.introspect.layout import Layout
 from ovsi.linux import mountapi, namespaces
 
 from tests.support.forked import fork_marked
@@ -28,6 +29,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _enter() -> None:
     try:
         Introspector().close()
+        os.close(mountapi.fsopen(b"overlay"))  # loads the module, of which some kernels have no BTF
+        layout = Layout()
+        _overlay = layout.overlay_view
+        layout.close()
     except IntrospectionUnavailable as missing:
         pytest.skip(str(missing))
     namespaces.unshare(namespaces.CLONE_NEWNS)
