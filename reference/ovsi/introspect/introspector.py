@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .facts import MountFacts, OverlayFacts
 
+_MODULE = b"/sys/module/overlay"
 _KNOWN_PATH = b"/kernel/btf/vmlinux"
 _KNOWN_TYPE = b"sysfs"
 
@@ -45,6 +46,8 @@ class Introspector:
             if self._layout[shapes.Pointer].size != 8:
                 raise IntrospectionUnavailable("layout", "pointers are not of 64 bits")
             consistently(self._memory, self._calibrate)
+            if os.path.isdir(_MODULE):  # else there is no overlay, and its types may come with the module
+                _view = self._layout.overlay_view
         except (Inconsistent, KernelReadError) as failure:
             self.close()
             raise IntrospectionUnavailable("calibration", str(failure)) from failure

@@ -60,7 +60,7 @@ def _choice(layout: Layout, overlay: shapes.Overlay, name: str) -> str | None:
     value: int | None = getattr(overlay, name)
     size = layout.overlay_view.sizes.get(name)
     if size == 1:  # a bool: `uuid` before it had more than two values
-        return _flag(value)
+        return "null" if value else "off"  # what was called `on` gives the overlay no UUID of its own
     if size != 4:  # absent
         return None
     anchor = _CHOICES[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 
 import pytest
 from ovsi.introspect import layout as layout_module
@@ -11,6 +12,7 @@ from ovsi.introspect.errors import IntrospectionUnavailable
 from ovsi.introspect.facts import OverlayFacts
 from ovsi.introspect.introspector import Introspector
 from ovsi.introspect.layout import Layout
+from ovsi.introspect.options import Options
 from ovsi.introspect.relocation import relocated
 from ovsi.introspect.shape import Shape, View, beside, fitting
 from ovsi.linux import bpf, mountapi
@@ -100,4 +102,23 @@ def test_a_module_without_btf_is_named(module: bool, reason: str) -> None:
     layout = Layout()
     with pytest.raises(IntrospectionUnavailable, match=reason):
         layout.overlay_view  # noqa: B018 - looks it up
+    layout.close()
+
+
+@pytest.mark.parametrize(("held", "uuid"), [(True, "null"), (False, "off")])
+def test_a_uuid_that_is_a_switch(held: bool, uuid: str) -> None:
+    """Before Linux 6.6: `on`, its default, gives no overlay a UUID of its own, which `on` is the word for today."""
+    os.mkdir("btf")
+    writer = Writer()
+    four, to = writer.integer(4), writer.pointer()
+    config = writer.struct("config", 24, ("upperdir", to, 0), ("workdir", to, 64), ("uuid", writer.integer(1), 128))
+    pointers = [(name, to, 64 * at) for at, name in enumerate(("layers", "workbasedir", "creator_cred"))]
+    writer.struct("ovl_fs", 56, *pointers, ("numlayer", four, 192), ("config", config, 256))
+    with open("btf/vmlinux", "wb") as file:
+        file.write(writer.data())
+    layout_module._BTF = b"btf/"
+    Layout.by_loader = False
+    layout = Layout()
+    (overlay,) = layout.overlay_view.rows(struct.pack("=24xI20x?", 2, held))
+    assert Options(layout).of(overlay) == (("uuid", uuid),)
     layout.close()

@@ -64,6 +64,23 @@ def test_btf_of_another_kernel_is_noticed() -> None:
 
 
 @pytest.mark.on_real_mounts
+def test_a_kernel_that_tells_nothing_of_overlays() -> None:
+    """Said at once, before somebody builds on it, as where modules have no BTF; not where no overlay can be."""
+
+    def lacking(_layout: layout.Layout) -> None:
+        raise IntrospectionUnavailable("btf", "no types of overlays")
+
+    layout.Layout.overlay_view = property(lacking)  # type: ignore[assignment]
+    gc.collect()
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(IntrospectionUnavailable, match="no types of overlays"):
+        Introspector()
+    assert os.listdir("/proc/self/fd") == before
+    module._MODULE = b"/sys/module/no such module"
+    Introspector().close()
+
+
+@pytest.mark.on_real_mounts
 def test_nothing_is_left_open() -> None:
     gc.collect()  # of other tests
     before = os.listdir("/proc/self/fd")
