@@ -229,8 +229,16 @@ def _namespace(process: int) -> tuple[int | None, int | None]:
         try:
             return inode, mount_namespace_id(namespace)
         except OSError:  # not told before Linux 6.11
-            with closing(open_process(None)) as caller:
-                return inode, 0 if namespace_inode(caller, "mnt") == inode else None
+            return inode, 0 if _is_callers(inode) else None
+
+
+def _is_callers(inode: int) -> bool:
+    """False too where the caller finds no /proc below its root."""
+    try:
+        with closing(open_process(None)) as caller:
+            return namespace_inode(caller, "mnt") == inode
+    except OSError:
+        return False
 
 
 def _read(process: int, namespace_id: int | None) -> tuple[bytes, dict[int, int], bool]:
