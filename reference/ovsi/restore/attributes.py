@@ -25,7 +25,9 @@ from ..linux.mountapi import (
     mount_setattr,
     move_mount,
 )
+from ..linux.mountapi import mount as mount_call
 from ..linux.syscall import AT_EMPTY_PATH
+from . import own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,17 +78,33 @@ def attribute_bits(words: tuple[str, ...]) -> int:
     return bits
 
 
-def set_before(mount: int, plan: MountPlan, shared: bool | None) -> None:
+def set_before(mount: int, plan: MountPlan, shared: bool | None, *, remounted: bool) -> None:
     """Attributes and propagation of a detached mount, as far as the kernel lets them be set before it is attached.
 
     A slave is one already, and a peer of another mount is shared. Absent attributes leave those of a new mount.
-    shared: whether it will be attached below a shared mount, None where that is not known yet.
+    shared: whether it will be attached below a shared mount, None where that is not known yet. remounted: it has its
+    attributes, since this kernel sets none of a detached mount (`remount`).
     """
     propagation = MS_SHARED if plan.peer_group is not None else 0
     if plan.unbindable and plan.peer_group is None and shared is False:
         propagation = MS_UNBINDABLE
+    if remounted:
+        if propagation:
+            set_propagation(mount, propagation)
+        return
     bits = attribute_bits(plan.attributes)
     mount_setattr(mount, b"", AT_EMPTY_PATH, set_=bits, clear=_ALL & ~bits | MOUNT_ATTR__ATIME, propagation=propagation)
+
+
+def set_propagation(mount: int, propagation: int) -> None:
+    """MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE of a mount, be it attached or not."""
+    try:
+        mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=propagation)
+    except OSError as failure:
+        if failure.errno != errno.ENOSYS:
+            raise
+        with own.among_descriptors():  # before Linux 5.12
+            mount_call(None, b"%d" % mount, None, propagation)
 
 
 def set_after(mount: int, plan: MountPlan, masters: Iterable[int]) -> None:
@@ -97,22 +115,40 @@ def set_after(mount: int, plan: MountPlan, masters: Iterable[int]) -> None:
     if plan.peer_group is not None:
         return
     if plan.master is not None:
-        for master in masters:
-            if _join(mount, master):
-                break
-        mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=MS_SLAVE)
+        _make_slave(mount, plan, masters)
     else:
-        propagation = MS_UNBINDABLE if plan.unbindable else MS_PRIVATE
-        mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=propagation)
+        set_propagation(mount, MS_UNBINDABLE if plan.unbindable else MS_PRIVATE)
+
+
+def _make_slave(mount: int, plan: MountPlan, masters: Iterable[int]) -> None:
+    """Have a mount that became shared be no more than the slave that it was.
+
+    Made that among copies of it, which are below peers of its parent, it is theirs. So it leaves them, and its master,
+    and becomes a peer of that first. Raises Refusal unsupported-kernel where it can't.
+    """
+    before = _master(mount)
+    set_propagation(mount, MS_SLAVE)
+    if before is not None and _master(mount) == before:
+        return
+    if not any(_join(mount, master) for master in masters):
+        message = "below a shared mount that has peers, this kernel makes no slave of another mount than of its copies"
+        raise Refusal("unsupported-kernel", message, plan.target)
+    set_propagation(mount, MS_SLAVE)
+
+
+def _master(mount: int) -> int | None:
+    """The number of the peer group of which an attached mount is a slave."""
+    entry = own.mount_table(unique_ids=False).by_mount_id(own.mount_id(mount) or 0)
+    return None if entry is None else entry.master
 
 
 def _join(mount: int, peer: int) -> bool:
-    """Have a mount leave its peers, which are copies of it below the parent's, and become one of another's.
+    """Have a mount leave its peers and become one of another's.
 
-    Made a slave among those copies, it would be theirs. False where this kernel can't, or not with this one: it must
-    show all that the mount shows (MOVE_MOUNT_SET_GROUP, Linux 5.15).
+    False where this kernel can't (MOVE_MOUNT_SET_GROUP, Linux 5.15), or not with this one: it must show all that the
+    mount shows.
     """
-    mount_setattr(mount, b"", AT_EMPTY_PATH, propagation=MS_PRIVATE)
+    set_propagation(mount, MS_PRIVATE)
     try:
         move_mount(peer, b"", mount, b"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH | MOVE_MOUNT_SET_GROUP)
     except OSError as failure:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import Refusal
+from ..errors import Refusal, text
 from ..linux.files import read_file
 from ..linux.mountapi import create, fsopen, read_log, set_flag, set_string
 from ..linux.syscall import closing
+from ..plan.records import Option
 from . import own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..plan.records import Option, OverlayPlan
+    from ..plan.records import OverlayPlan
 
 KEYS = {"upper": b"upperdir", "lower": b"lowerdir+", "data": b"datadir+", "work": b"workdir"}
 
@@ -94,10 +95,53 @@ def _set(fs: int, name: str, value: bytes | None, overlay: OverlayPlan) -> None:
         ) from None
 
 
-def is_known(option: Option) -> bool:
-    """Whether this kernel takes an option, also where it tells only at the creation: with a lower that is missing.
+def takes_anything(fs: int) -> bool:
+    """Whether a context only collects what it is given, as before Linux 6.5, so that taking a key says nothing."""
+    try:
+        set_string(fs, b"no option is called this", b"")
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:
+            raise
+        return False
+    return True
 
-    EINVAL is then for the option, ENOENT for the lower.
+
+def check_options(overlay: OverlayPlan) -> None:
+    """Raises Refusal as `open_context`, also where a context does not tell; nothing is created."""
+    with closing(open_overlay_context()) as fs:
+        tells = not takes_anything(fs)
+    if tells:
+        os.close(open_context(overlay))
+    else:
+        tuple(told_options(overlay))
+
+
+def told_options(overlay: OverlayPlan) -> Iterator[Option]:
+    """The options to give where all are given at once: each was tried alone.
+
+    Raises Refusal: unsupported-option, and unsupported-kernel where the kernel has no data-only layers (Linux 6.5).
+    """
+    if any(source.role == "data" for source in overlay.sources):
+        with closing(open_overlay_context()) as fs:
+            if takes_anything(fs):  # the two came together
+                message = f"overlay {overlay.id} has data-only layers, which this kernel lacks"
+                raise Refusal("unsupported-kernel", message, overlay.id)
+    for option in given_options(overlay):
+        other = _SAME_MEANING.get((option.name, option.value))
+        if is_known(option):
+            yield option
+        elif other is not None and is_known(alternative := Option(*other, needed=True)):
+            yield alternative
+        elif option.needed:
+            shown = option.name if option.value is None else f"{option.name}={text(option.value)}"
+            raise Refusal("unsupported-option", f"overlay {overlay.id}: this kernel refuses {shown}", option.name)
+
+
+def is_known(option: Option) -> bool:
+    """Whether this kernel takes an option, also where it tells only at the creation: with lowers that are missing.
+
+    EINVAL is then for the option, ENOENT for a lower (older kernels want two of them before they look). A label with a
+    comma is more than a context that takes anything can be asked for: then True.
     """
     with closing(open_overlay_context()) as fs:
         try:
@@ -105,10 +149,11 @@ def is_known(option: Option) -> bool:
                 set_flag(fs, option.name.encode())
             else:
                 set_string(fs, option.name.encode(), option.value)
-            set_string(fs, b"lowerdir", b"/proc/self/no such layer")
+            set_string(fs, b"lowerdir", b"/proc/self/no such layer:/proc/self/no such layer")
             create(fs)
         except OSError as failure:
-            return failure.errno != errno.EINVAL
+            label = option.name.endswith("context") and b"," in (option.value or b"")
+            return failure.errno != errno.EINVAL or (label and takes_anything(fs))
     return True
 
 

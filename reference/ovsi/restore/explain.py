@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import Refusal, from_oserror, text
-from .context import given_options, is_known
+from ..errors import Refusal, from_oserror
+from .context import told_options
 from .probe import is_locked, locked, refuse_if_in_use
 
 TYPE_CHECKING = False
@@ -40,10 +40,10 @@ def explain(failure: OSError, overlay: OverlayPlan, opened: Sequence[Opened]) ->
 
 
 def _invalid(overlay: OverlayPlan, opened: Sequence[Opened]) -> Refusal | None:
-    for option in given_options(overlay):
-        if not is_known(option):
-            shown = option.name if option.value is None else f"{option.name}={text(option.value)}"
-            return Refusal("unsupported-option", f"overlay {overlay.id}: this kernel refuses {shown}", option.name)
+    try:
+        tuple(told_options(overlay))
+    except Refusal as refusal:
+        return refusal
     for source in opened:
         if source.tree is None and is_locked(source.fd):
             return locked(overlay, source)

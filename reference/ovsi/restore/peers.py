@@ -8,17 +8,10 @@ from __future__ import annotations
 
 import os
 
-from ..linux.mountapi import (
-    MNT_DETACH,
-    MS_SHARED,
-    MS_SLAVE,
-    OPEN_TREE_CLONE,
-    mount_setattr,
-    open_tree,
-    umount2,
-)
+from ..linux.mountapi import MNT_DETACH, MS_SHARED, MS_SLAVE, OPEN_TREE_CLONE, open_tree, umount2
 from ..linux.syscall import AT_EMPTY_PATH
 from . import own
+from .attributes import set_propagation
 from .workshop import attach, new_tmpfs
 
 TYPE_CHECKING = False
@@ -48,7 +41,7 @@ class Groups:
                 copies.append(self.copy(self._base(plan.peer_group, masters), plan.root))
             elif plan.master is not None:
                 copies.append(self.copy(self._base(plan.master, masters), plan.root))
-                mount_setattr(copies[-1], b"", AT_EMPTY_PATH, propagation=MS_SLAVE)
+                set_propagation(copies[-1], MS_SLAVE)
             else:
                 copies.append(self.copy(self.mount, plan.root))
         return copies
@@ -61,8 +54,8 @@ class Groups:
             )
             tree = open_tree(above, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
             if above != self.mount:
-                mount_setattr(tree, b"", AT_EMPTY_PATH, propagation=MS_SLAVE)
-            mount_setattr(tree, b"", AT_EMPTY_PATH, propagation=MS_SHARED)
+                set_propagation(tree, MS_SLAVE)
+            set_propagation(tree, MS_SHARED)
             os.mkdir(b"%d" % group, dir_fd=self.top)
             attach(tree, self.top, b"%d" % group)
             self.bases[group] = tree

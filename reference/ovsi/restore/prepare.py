@@ -12,12 +12,12 @@ from ..plan.paths import above, plain
 from . import own
 from .attributes import attribute_bits, set_before
 from .commit import Ready
-from .context import open_context
+from .context import check_options
 from .find import Finder, close_all
 from .finished import check
 from .look import Superblock
 from .mounter import check_mounter
-from .probe import refuse_if_in_use, refuse_if_locked, refuse_if_stale, refuse_without_calls
+from .probe import lacks_mount_setattr, refuse_if_in_use, refuse_if_locked, refuse_if_stale, refuse_without_calls
 from .reach import Anchor, Namespace
 from .setups import ability, build
 from .target import open_target, parent_is_shared, refuse_foreign
@@ -57,6 +57,7 @@ class Restore:
         self.plan = plan
         self.home = home
         self.forced = forced
+        self.remounted = False
         self.planned = {overlay.id: overlay for overlay in plan.overlays}
         self.built: dict[str, _Built] = {}
         self.targets: dict[bytes, int] = {}
@@ -65,6 +66,7 @@ class Restore:
     def prepare(self) -> None:
         """Everything that can fail: then each overlay is finished, and detached."""
         refuse_without_calls()
+        self.remounted = lacks_mount_setattr(self.plan)
         # One a source, and one more of an ID-mapped copy.
         sources = [source for overlay in self.plan.overlays for source in overlay.sources]
         own.allow_descriptors(sum(1 + (source.idmap is not None) for source in sources))
@@ -133,7 +135,7 @@ class Restore:
             opened = finder.open_all(overlay)
             try:
                 self._refuse(overlay, opened, namespace)
-                os.close(open_context(overlay))
+                check_options(overlay)
             finally:
                 close_all(opened)
                 namespace.drop_clones()
@@ -169,7 +171,7 @@ class Restore:
             setup, shown, mounts = self._create(overlay, opened, mark)
             built = self.built[overlay.id] = _Built(overlay, setup, mounts)
             for mount, planned in zip(built.mounts, overlay.mounts, strict=True):
-                set_before(mount, planned, self._is_shared(planned))
+                set_before(mount, planned, self._is_shared(planned), remounted=self.remounted)
             check(overlay, opened, shown, built.root, setup, at_home=self.home is None)
         finally:
             close_all(opened)
@@ -186,11 +188,11 @@ class Restore:
         setup = self.forced or ability(opened)
         try:
             try:
-                return setup, *build(overlay, opened, setup, mark)
+                return setup, *build(overlay, opened, setup, mark, remounted=self.remounted)
             except OSError as failure:
                 if self.forced or setup != "descriptor" or not _may_take_names(failure, opened):
                     raise
-                return "append", *build(overlay, opened, "append", mark)
+                return "append", *build(overlay, opened, "append", mark, remounted=self.remounted)
         except BaseException as failure:
             if mark is not None:
                 mark.put_back()  # whatever it was: a refusal of the kernel's, or that the run is to end

@@ -25,15 +25,16 @@ from .workshop import new_tmpfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from ..plan.records import OverlayPlan
+    from ..plan.records import OverlayPlan, Plan
     from .reach import Namespace
     from .search import Opened
 
 
-NO_DESCRIPTOR = (errno.EINVAL, errno.EBADF, errno.ENAMETOOLONG)
-"""Of a kernel that takes no layer by descriptor, or not this one: its path is longer than what can be shown."""
+NO_DESCRIPTOR = (errno.EINVAL, errno.EBADF, errno.EOPNOTSUPP, errno.ENAMETOOLONG)
+"""Of a kernel that takes no layer by descriptor (before Linux 6.5 EOPNOTSUPP), or not this one: its path is longer than
+what can be shown."""
 
 
 def refuse_without_calls() -> None:
@@ -41,14 +42,35 @@ def refuse_without_calls() -> None:
 
     Each is asked for nothing, on no descriptor.
     """
-    for name, call in (("open_tree", open_tree), ("mount_setattr", mount_setattr), ("move_mount", _move_nothing)):
-        try:
-            call(-1, b"", AT_EMPTY_PATH)
-        except OSError as failure:
-            if failure.errno == errno.ENOSYS:
-                raise Refusal("unsupported-kernel", f"this kernel lacks {name}, or it is filtered here", name) from None
-            if failure.errno != errno.EBADF:
-                raise
+    for name, call in (("open_tree", open_tree), ("move_mount", _move_nothing)):
+        if _is_missing(call):
+            raise Refusal("unsupported-kernel", f"this kernel lacks {name}, or it is filtered here", name)
+
+
+def lacks_mount_setattr(plan: Plan) -> bool:
+    """Whether attributes can't be set of a detached mount (before Linux 5.12): `remount` does it in another way then.
+
+    Raises Refusal unsupported-kernel where a layer is ID-mapped, for which there is no other way; OSError EPERM.
+    """
+    if not _is_missing(mount_setattr):
+        return False
+    for overlay in plan.overlays:
+        for source in overlay.sources:
+            if source.idmap is not None:
+                subject = overlay.subject(source)
+                message = f"{subject} is ID-mapped, and this kernel lacks mount_setattr, or it is filtered here"
+                raise Refusal("unsupported-kernel", message, subject)
+    return True
+
+
+def _is_missing(call: Callable[[int, bytes, int], object]) -> bool:
+    try:
+        call(-1, b"", AT_EMPTY_PATH)
+    except OSError as failure:
+        if failure.errno not in (errno.ENOSYS, errno.EBADF):
+            raise
+        return failure.errno == errno.ENOSYS
+    return False
 
 
 def _move_nothing(fd: int, path: bytes, _flags: int) -> int:
@@ -78,26 +100,27 @@ def _in_use(directory: int, other: int) -> bool:
     """
     with closing(open_overlay_context()) as fs:
         set_string(fs, b"index", b"on")
-        for key, fd in ((b"lowerdir+", other), (b"upperdir", directory), (b"workdir", other)):
-            _set_directory(fs, key, fd)
-        try:
-            create(fs)
-        except OSError as failure:
-            if failure.errno not in (errno.EBUSY, errno.EINVAL):
-                raise  # not asked, not answered
-            return failure.errno == errno.EBUSY
+        # Before Linux 6.5 names are looked up when the superblock is to be created, so all is done from there.
+        with own.among_descriptors():
+            for key, fd in ((b"lowerdir+", other), (b"upperdir", directory), (b"workdir", other)):
+                _set_directory(fs, key, fd)
+            try:
+                create(fs)
+            except OSError as failure:
+                if failure.errno not in (errno.EBUSY, errno.EINVAL):
+                    raise  # not asked, not answered
+                return failure.errno == errno.EBUSY
     return False
 
 
 def _set_directory(fs: int, key: bytes, fd: int) -> None:
-    """By descriptor where this kernel takes one, else by a name that is its number."""
+    """By descriptor where this kernel takes one, else by a name that is its number, from `among_descriptors`."""
     try:
         set_fd(fs, key, fd)
     except OSError as failure:
         if failure.errno not in NO_DESCRIPTOR:
             raise
-        with own.among_descriptors():
-            set_string(fs, key.rstrip(b"+"), b"%d" % fd)
+        set_string(fs, key.rstrip(b"+"), b"%d" % fd)
 
 
 def refuse_if_locked(overlay: OverlayPlan, opened: Sequence[Opened], namespace: Namespace) -> None:

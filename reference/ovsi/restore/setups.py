@@ -17,7 +17,7 @@ from ..linux.syscall import closing
 from ..plan.options import SUPERBLOCK_FLAGS
 from . import own
 from .child import in_child
-from .context import KEYS, given_options, open_context, open_overlay_context, source_of
+from .context import KEYS, open_context, open_overlay_context, source_of, takes_anything, told_options
 from .pair import reopen
 from .probe import NO_DESCRIPTOR
 from .workshop import attach, bring_out, detached_copy, enter_private_namespace, new_tmpfs
@@ -51,11 +51,11 @@ def ability(opened: Sequence[Opened]) -> Setup:
             if failure.errno != errno.EINVAL:
                 raise
             return "page"
-    return "append"
+        return "page" if takes_anything(fs) else "append"
 
 
 def build(
-    overlay: OverlayPlan, opened: Sequence[Opened], setup: Setup, mark: Leftovers | None
+    overlay: OverlayPlan, opened: Sequence[Opened], setup: Setup, mark: Leftovers | None, *, remounted: bool
 ) -> tuple[list[bytes], list[int]]:
     """The finished overlay: its options as the kernel shows them, and the descriptors that `bring_out` gives.
 
@@ -70,7 +70,7 @@ def build(
         workshop = _Workshop(overlay, opened, mark, context)
         try:
             workshop.by[setup]()
-            return bring_out(overlay, workshop.made, workshop.spare)
+            return bring_out(overlay, workshop.made, workshop.spare, remounted=remounted)
         except BaseException:
             workshop.take_down()
             raise
@@ -178,7 +178,7 @@ class _Workshop:
         words = [b"lowerdir=" + layers]
         for role, key in (("upper", b"upperdir="), ("work", b"workdir=")):
             words += [key + name for name in self._names(role)]
-        return b",".join(words + [_word(option) for option in given_options(self.overlay)])
+        return b",".join(words + [_word(option) for option in told_options(self.overlay)])
 
     def _names(self, role: str) -> list[bytes]:
         """What the sources of a role are called, as long as the working directory is /proc/self/fd."""

@@ -76,15 +76,29 @@ def refuse_foreign(fd: int, path: bytes, table: MountTable) -> None:
     """
     if table.by_mount_id(own.mount_id(fd) or 0) is not None:
         return
-    unique_id = stat_of_fd(fd).unique_mount_id
-    try:
-        if unique_id is not None:  # what a table does not show may still be here, above this process's root
-            statmount(unique_id, SB_BASIC)
-    except FileNotFoundError:
+    if not _is_here(fd):  # what a table does not show may still be here, above this process's root
         message = "the target is on no mount of this mount namespace; --pid mounts in that of a process"
-        raise Refusal("target-missing", message, path) from None
-    except OSError:
-        return
+        raise Refusal("target-missing", message, path)
+
+
+def _is_here(fd: int) -> bool:
+    """Whether a directory is on a mount of this namespace; True where that can't be told."""
+    unique_id = stat_of_fd(fd).unique_mount_id
+    if unique_id is not None:
+        try:
+            statmount(unique_id, SB_BASIC)
+        except FileNotFoundError:
+            return False
+        except OSError as failure:
+            if failure.errno != errno.ENOSYS:
+                return True
+        else:
+            return True
+    try:
+        os.close(own.clone_tree(fd))  # before Linux 6.8
+    except OSError as failure:
+        return failure.errno != errno.EINVAL
+    return True
 
 
 def parent_is_shared(target: int, table: MountTable) -> bool:

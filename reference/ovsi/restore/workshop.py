@@ -20,18 +20,19 @@ from ..linux.mountapi import (
     MNT_DETACH,
     MOVE_MOUNT_F_EMPTY_PATH,
     MS_PRIVATE,
+    MS_REC,
     OPEN_TREE_CLONE,
     create,
     fsmount,
     fsopen,
-    mount_setattr,
     move_mount,
     open_tree,
     umount2,
 )
+from ..linux.mountapi import mount as mount_call
 from ..linux.namespaces import CLONE_NEWNS, open_namespace, setns, unshare
 from ..linux.statmount import OPT_ARRAY, SB_BASIC, statmount
-from ..linux.syscall import AT_EMPTY_PATH, AT_FDCWD, AT_RECURSIVE, closing
+from ..linux.syscall import AT_EMPTY_PATH, AT_FDCWD, closing
 from ..plan.paths import relative
 from . import own
 
@@ -51,7 +52,7 @@ def enter_private_namespace(existing: int | None = None) -> None:
         return
     unshare(CLONE_NEWNS)
     try:
-        mount_setattr(AT_FDCWD, b"/", AT_RECURSIVE, propagation=MS_PRIVATE)
+        mount_call(None, b"/", None, MS_REC | MS_PRIVATE)
     except OSError as failure:
         if failure.errno != errno.EINVAL:
             raise
@@ -66,7 +67,7 @@ def _make_private_around_root() -> None:
         closing(open_namespace(me, "mnt")) as here,
     ):
         setns(here, CLONE_NEWNS)
-        mount_setattr(AT_FDCWD, b"/", AT_RECURSIVE, propagation=MS_PRIVATE)
+        mount_call(None, b"/", None, MS_REC | MS_PRIVATE)
         os.fchdir(root)
         os.chroot(b".")
 
@@ -96,14 +97,19 @@ def detached_copy(mount: int) -> int | None:
         return None
 
 
-def bring_out(overlay: OverlayPlan, mount: int, spare: int | None) -> Outcome:
+def bring_out(overlay: OverlayPlan, mount: int, spare: int | None, *, remounted: bool) -> Outcome:
     """Of an attached overlay: the options that the kernel shows, and descriptors.
 
     A detached copy for each planned mount, and one of the overlay's root. Of an overlay that serves as a layer the last
     is `spare`; where that is None, the attached mount itself, and the private namespace in which it can be used.
+    remounted: the copies have their attributes already, for none can be set of what is detached.
     """
     options = shown_options(mount)
     copies = _copies(overlay, mount)
+    if remounted:
+        from .remount import with_attributes
+
+        copies = [with_attributes(*pair) for pair in zip(copies, overlay.mounts, strict=True)]
     if not overlay.serves:
         copies.append(_copy(overlay, mount, b"/"))
     elif spare is not None:
