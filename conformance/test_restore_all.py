@@ -1,22 +1,27 @@
 """`restore --all --root DIR`: every mount of the image below DIR, and none anywhere else."""
 
+import copy
+
 import pytest
 
 from .harness import describe, errands, files, mount_reader
 from .harness.cases import at
-from .harness.imagecheck import entry
+from .harness.imagecheck import Json, entry
 from .harness.implementation import Answer, Implementation, Outcome
 from .harness.judge import refused, restored
 from .harness.mounts import Mount
 from .harness.restoration import Ready
-from .harness.stack import Bind, Vantage
+from .harness.snapshot import differences
+from .harness.stack import Bind, Stack, Vantage
 from .harness.verdict import Finding, require
 from .stacks import nested
 from .stacks.core import PLAIN, plain
+from .stacks.parts import lowers
 
 every_vantage = at("restorer")
-NESTED = nested.STACKS[0]
+NESTED, WRITABLE = nested.STACKS[:2]
 PEERS = plain("peers", propagation="shared", binds=(Bind(b"/", b"/m/peer"), Bind(b"/", b"/m/slave")))
+READ_ONLY = Stack("two-lowers-read-only", "core", lowers(2))
 TWICE = plain("mounted-twice", binds=(Bind(b"/merged", b"/m/part"),), attributes=frozenset({"nosuid"}))
 
 
@@ -95,6 +100,96 @@ def test_every_overlay(implementation: Implementation, vantage: Vantage) -> None
             require([Finding("OVSI-REST-021", "mount points", "/new/inner, /new/m/merged", str(points))], text)
         shown = scene.sandbox.do(mount_reader.read, b"/new/m/merged")
         require(restored.contents(scene.stack, scene.truth, shown), text)
+
+
+def _mount(scene: Ready, overlay: Json, point: str) -> None:
+    """Have an overlay of the image mounted at one more place, by numbers that are given to nothing."""
+    number = 100_000 + len(scene.document["mounts"])
+    like = {"filesystem": overlay["filesystem"], "mountId": number, "mountPoint": point, "root": "/"}
+    scene.document["mounts"].append({"id": f"at-{point[1:].replace('/', '-')}", **like})
+    overlay["mounts"].append(scene.document["mounts"][-1]["id"])
+
+
+def _another(scene: Ready) -> Json:
+    """Put a second overlay after that of the image, mounted nowhere: of the same lowers, in the other order."""
+    lowers = [copy.deepcopy(layer) for layer in scene.overlay["layers"][::-1] if layer["role"] == "lower"]
+    another: Json = {name: scene.overlay[name] for name in ("options", "superblockFlags", "shownOptions")}
+    another |= {"id": "another", "filesystem": "fs-another", "mounts": [], "layers": lowers}
+    filesystem = {"id": "fs-another", "type": "overlay", "device": "0:999998", "stability": "boot"}
+    scene.document["filesystems"].append(filesystem)
+    scene.document["overlays"].append(another)
+    return another
+
+
+@pytest.mark.requirement("OVSI-REST-012", "OVSI-REST-021", "OVSI-CLI-020")
+@every_vantage
+@pytest.mark.parametrize("above", ["first", "second"])
+def test_one_overlay_beside_and_on_another(implementation: Implementation, vantage: Vantage, above: str) -> None:
+    """Both mounts of the one are seen, whichever of the two comes first: the other one is below, and hides none."""
+    with Ready(implementation, READ_ONLY, vantage) as scene:
+        scene.overlay["mounts"].clear()
+        both = [scene.overlay, _another(scene)]
+        one, other = both if above == "first" else both[::-1]
+        _mount(scene, one, "/a")
+        _mount(scene, one, "/b/merged")
+        _mount(scene, other, "/b")
+        for point in (b"/new/a", b"/new/b/merged"):
+            scene.sandbox.do(files.make_directory, point)
+        text, answer = describe.text(scene.stack), _restore(scene)
+        if answer.outcome is not Outcome.DONE:
+            require([Finding("OVSI-REST-012", "restore --all", "done (exit 0)", str(answer))], text)
+        require(_nothing_hidden(_overlays(scene)), text)
+
+
+def _nothing_hidden(got: list[Mount]) -> list[Finding]:
+    points = {mount.point: mount for mount in got}
+    if sorted(mount.point for mount in got) != [b"/new/a", b"/new/b", b"/new/b/merged"]:
+        return [Finding("OVSI-REST-021", "mount points", "/new/a, /new/b, /new/b/merged", str(got))]
+    on, below = points[b"/new/b/merged"], points[b"/new/b"]
+    if on.parent != below.id:
+        return [Finding("OVSI-CLI-020", "/new/b/merged", f"on mount {below.id}, that at /new/b", f"on {on.parent}")]
+    if on.device != points[b"/new/a"].device or on.device == below.device:
+        return [Finding("OVSI-REST-012", "superblocks", "one at /new/a and /new/b/merged, one at /new/b", str(got))]
+    return []
+
+
+@pytest.mark.requirement("OVSI-REST-002", "OVSI-REST-021", *refused.ANSWER)
+@every_vantage
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_source_of_one_of_several(implementation: Implementation, vantage: Vantage, place: str) -> None:
+    """Wherever the overlay stands that can't be built, none is begun: to create one writes to its upper and work."""
+    with Ready(implementation, PLAIN, vantage) as scene:
+        another = _another(scene)
+        _mount(scene, another, "/m/another")
+        another["layers"][0]["identity"]["generation"] ^= 1
+        another["layers"][0]["identity"].pop("handle", None)
+        if place == "first":
+            scene.document["overlays"].reverse()
+        for point in (b"/new/m/merged", b"/new/m/another"):
+            scene.sandbox.do(files.make_directory, point)
+        before = scene.snapshot()
+        found = list(refused.answer(_restore(scene), "OVSI-REST-002", "identity", "not-found"))
+        after = scene.snapshot()
+        for label, listing in before.sources.items():
+            for line in differences(listing, after.sources[label]):
+                found.append(Finding("OVSI-REST-002", label, "unchanged: nothing was created", line))
+        if left := _overlays(scene):
+            found.append(Finding("OVSI-REST-021", "mount table", "no mount is left", str(left)))
+        require(found, describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-REST-002", *refused.IDS)
+@at("restorer", "nested")
+def test_source_above_an_overlay(implementation: Implementation, vantage: Vantage) -> None:
+    """The overlay below could be built: that is no reason to begin with it before the rest is known."""
+    with Ready(implementation, WRITABLE, vantage) as scene:
+        scene.sandbox.do(mount_reader.unmount, [b"/inner"])
+        identity = scene.layer("lower/1")["identity"]
+        identity["generation"] ^= 1
+        identity.pop("handle", None)
+        seen = scene.attempt()
+        found = list(refused.judge(seen, "OVSI-REST-002", "identity", "not-found"))
+        require(found, describe.text(scene.stack, scene.truth))
 
 
 @pytest.mark.requirement("OVSI-REST-024", *refused.IDS)

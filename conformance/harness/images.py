@@ -156,3 +156,11 @@ def unproved(source: Json, candidate: bool = True) -> Json:
     return (
         kept | {"state": "unknown", "assurance": "consistent" if candidate else "none", "reason": "a name only"} | place
     )
+
+
+def contradict(identity: Json, field: str) -> None:
+    """Change one field. `generation-not-handle`: it is not the one in the handle, which is the directory's still."""
+    name, _, beside = field.partition("-")
+    identity[name] = "999999" if name == "inode" else identity["generation"] ^ 1
+    if not beside:
+        identity.pop("handle", None)

@@ -148,3 +148,17 @@ def inodes_are_enough_on_another_boot(document: Json, given: Given) -> None:
         held = os.open(root(given) + place(document, source), os.O_RDONLY)
         source["identity"]["generation"] = int.from_bytes(ioctl(held, FS_IOC_GETVERSION, bytes(8))[:4], "little")
         os.close(held)
+
+
+@member(
+    MUTANTS,
+    "source",
+    "OVSI-ID-006 OVSI-ID-011",
+    f"{RESTORER}identity_differs[generation-not-handle-*]",
+    f"{RESTORER}changed_identity_on_the_same_boot[generation-not-handle-*]",
+)
+def a_handle_says_it_all(document: Json, given: Given) -> None:
+    """Where there is one, it looks at no generation."""
+    for source in every_source(document):
+        if source.get("identity", {}).get("handle"):
+            source["identity"] |= {"generation": None, "missing": {"generation": "the handle stands for it"}}
