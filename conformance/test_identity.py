@@ -17,13 +17,13 @@ OTHER_BOOT = "00000000-0000-4000-8000-000000000000"
 INNER = b"/m/inner"
 
 
-def _with_layer_on(scene: Ready, mount: Json) -> bytes:
-    """Put the root of a mounted overlay, which the image tells nothing more of, below the layers; its id."""
+def _with_layer_on(scene: Ready, mount: Json, kind: str = "overlay", stability: str = "boot") -> bytes:
+    """Put the root of a mount, which the image tells nothing more of, below the layers; its file system's id."""
     name = "fs-inner"
     for filesystem in scene.document["filesystems"]:  # the number of what is unmounted may be given again
         if filesystem["id"] == scene.overlay["filesystem"]:
             filesystem["device"] = "0:999999"
-    entry = {"id": name, "type": "overlay", "device": mount.pop("device"), "stability": "boot"}
+    entry = {"id": name, "type": kind, "device": mount.pop("device"), "stability": stability}
     scene.document["filesystems"].append(entry)
     scene.document["mounts"].append({"id": "mount-inner", "filesystem": name, **mount})
     identity = {"filesystem": name, "inode": str(scene.sandbox.do(errands.inode, INNER))}
@@ -62,6 +62,23 @@ def test_overlay_that_is_still_mounted(implementation: Implementation, vantage: 
         answer = scene.restore(scene.document)
         if answer.outcome is not Outcome.DONE:
             require([Finding("OVSI-REST-006", "restore", "done", str(answer))], describe.text(scene.stack))
+
+
+@pytest.mark.requirement("OVSI-ID-007", *refused.IDS)
+@at("restorer")
+@pytest.mark.parametrize("words", [(), (b"--accept", b"changed-identity")], ids=["as-it-is", "accepted"])
+@pytest.mark.parametrize("stability", ["boot", "filesystem"])
+def test_type_without_a_row(
+    implementation: Implementation, vantage: Vantage, stability: str, words: tuple[bytes, ...]
+) -> None:
+    """All is equal, and the image says for how long that holds: nothing suffices for such a type all the same."""
+    with Ready(implementation, PLAIN, vantage) as scene:
+        mount: Json = scene.sandbox.do(errands.mount_ramfs, INNER)
+        filesystem = _with_layer_on(scene, mount, "ramfs", stability)
+        if handle := scene.sandbox.do(errands.identifier, INNER):
+            scene.layer("lower/2")["identity"]["handle"] = handle
+        maps = (filesystem + b"=" + INNER,) if words else ()
+        require(refused.judge(scene.attempt(*words, maps=maps), "OVSI-ID-007", "identity"), describe.text(scene.stack))
 
 
 def packed(kind: str) -> Stack:

@@ -47,6 +47,17 @@ def mount_inner_overlay(world: World, at: bytes) -> dict[str, Any]:
     """Mount an overlay of two new directories at a new place; the line of its mount as an image tells it."""
     os.makedirs(at)
     mount_plain_overlay(world, at)
+    return _as_told(at)
+
+
+def mount_ramfs(world: World, at: bytes) -> dict[str, Any]:
+    """Mount a ramfs at a new place; the same of it. The identity table has no row for it."""
+    os.makedirs(at)
+    kernel.mount(b"ramfs", at, b"ramfs")
+    return _as_told(at)
+
+
+def _as_told(at: bytes) -> dict[str, Any]:
     mount = next(mount for mount in map(teller.with_unique_id, mounts.table()) if mount.point == at)
     unique = {"uniqueId": str(mount.unique)} if mount.unique is not None else {}
     place = {"root": mount.root.decode(), "mountPoint": mount.point.decode()}
@@ -55,6 +66,14 @@ def mount_inner_overlay(world: World, at: bytes) -> dict[str, Any]:
 
 def inode(world: World, path: bytes) -> int:
     return os.stat(path).st_ino
+
+
+def identifier(world: World, path: bytes) -> dict[str, Any] | None:
+    """What the kernel tells a directory by, where it opens nothing; as an image tells it."""
+    held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    handle = kernel.file_handle(held, kernel.AT_HANDLE_FID)
+    os.close(held)
+    return None if handle is None else {"type": handle.type, "bytes": handle.value.hex()}
 
 
 def is_source(world: World, label: str, path: bytes) -> bool:

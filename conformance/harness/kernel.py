@@ -20,6 +20,7 @@ _libc.syscall.restype = ctypes.c_long
 AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
+AT_HANDLE_FID = 0x200
 AT_SYMLINK_NOFOLLOW = 0x100
 
 CLONE_NEWNS = 0x00020000
@@ -156,11 +157,14 @@ class _FileHandle(ctypes.Structure):
     _fields_ = [("size", ctypes.c_uint), ("type", ctypes.c_int), ("value", ctypes.c_ubyte * 128)]
 
 
-def file_handle(descriptor: int) -> Handle | None:
-    """The handle of an open file; None where its file system gives none."""
+def file_handle(descriptor: int, flags: int = 0) -> Handle | None:
+    """The handle of an open file; None where its file system gives none.
+
+    With AT_HANDLE_FID one that names the file and opens nothing, which every file system gives.
+    """
     handle, mount_id = _FileHandle(size=128), ctypes.c_int()
     call = _libc.name_to_handle_at
-    if call(descriptor, b"", ctypes.byref(handle), ctypes.byref(mount_id), AT_EMPTY_PATH) < 0:
+    if call(descriptor, b"", ctypes.byref(handle), ctypes.byref(mount_id), AT_EMPTY_PATH | flags) < 0:
         return None
     return Handle(handle.type, bytes(handle.value[: handle.size]))
 

@@ -162,3 +162,31 @@ def a_handle_says_it_all(document: Json, given: Given) -> None:
     for source in every_source(document):
         if source.get("identity", {}).get("handle"):
             source["identity"] |= {"generation": None, "missing": {"generation": "the handle stands for it"}}
+
+
+def _unsure(document: Json, source: Json) -> bool:
+    """Whether it lies on a file system of a type without a row, which the image says to be stable."""
+    where = source.get("identity", {}).get("filesystem")
+    kinds = [(each["type"], each["stability"]) for each in document["filesystems"] if each["id"] == where]
+    return kinds in ([("ramfs", "boot")], [("ramfs", "filesystem")])
+
+
+@member(MUTANTS, "be", "OVSI-ID-007", "test_identity.py::test_type_without_a_row[*]", classes=ONLY)
+def believes_what_the_image_says_of_types(words: list[str]) -> int:
+    """Takes what is at the place of such a source, as it would a candidate."""
+    try:
+        document = load(options(words)) if words[:1] == ["restore"] else {"overlays": []}
+        unsure = [source for source in every_source(document) if _unsure(document, source)]
+    except (OSError, LookupError, TypeError, ValueError):
+        return reference(words)
+    if not unsure:
+        return reference(words)
+    for source in unsure:
+        kept = {key: source[key] for key in ("role", "declared")} | {"candidate": source["location"]}
+        source.clear()
+        source |= kept | {"assurance": "consistent", "state": "unknown", "reason": "its type is not known"}
+    file = os.memfd_create("image")
+    os.write(file, json.dumps(document).encode())
+    given = options(words)["image"]
+    changed = [f"/proc/self/fd/{file}" if word == given else word for word in words]
+    return reference([*changed, "--accept", "unproved"])
