@@ -83,7 +83,7 @@ def become_root_there() -> None:
 
 def load_no_more() -> None:
     """Load all that a restore may import or read later of this system, and let no import look for a file again."""
-    from . import context, covered, explain, held, idmapped, names, peers, remount  # noqa: F401 - to have them
+    from . import context, covered, explain, held, idmapped, inside, names, peers, remount  # noqa: F401 - to have them
 
     context.load_module_defaults()
     sys.meta_path[:] = [finder for finder in sys.meta_path if getattr(finder, "__name__", "") in _OF_THE_INTERPRETER]

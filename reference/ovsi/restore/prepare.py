@@ -143,6 +143,10 @@ class Restore:
 
     def _refuse(self, overlay: OverlayPlan, opened: list[Opened], namespace: Namespace) -> Leftovers | None:
         """Raises Refusal for sources that are the right ones, but not to be had; gives the mark that was accepted."""
+        if any(planned.root != b"/" for planned in overlay.mounts):
+            from .inside import refuse_without_roots
+
+            refuse_without_roots(overlay, opened)
         refuse_if_stale(overlay, opened)
         refuse_if_locked(overlay, opened, namespace)
         refuse_if_in_use(overlay, opened)

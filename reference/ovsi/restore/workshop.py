@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 
-from ..errors import Refusal, text
 from ..linux.files import (
     RESOLVE_BENEATH,
     RESOLVE_NO_MAGICLINKS,
@@ -157,16 +156,15 @@ def _copies(overlay: OverlayPlan, mount: int) -> list[int]:
 
 
 def _copy(overlay: OverlayPlan, mount: int, root: bytes | None) -> int:
-    if root is None:
-        raise Refusal(
-            "source-missing", f"the directory of overlay {overlay.id} that was mounted was removed", overlay.id
-        )
     if root == b"/":
         return open_tree(mount, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
+    from .inside import absent
+
     try:
-        with closing(openat2(mount, relative(root), _DIRECTORY, resolve=_BELOW)) as inside:
-            return open_tree(inside, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
+        if root is not None:
+            with closing(openat2(mount, relative(root), _DIRECTORY, resolve=_BELOW)) as inside:
+                return open_tree(inside, b"", AT_EMPTY_PATH | OPEN_TREE_CLONE)
     except OSError as failure:
         if failure.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             raise
-        raise Refusal("source-missing", f"overlay {overlay.id} has no {text(root)} to be mounted", root) from None
+    raise absent(overlay, root)

@@ -191,3 +191,26 @@ def test_a_result_that_the_mount_would_hide(vantage: str, result: str) -> None:
     error = json.loads(run.stderr.splitlines()[-1])
     assert (run.returncode, error["code"], error["subject"]) == (1, "target-busy", result)
     assert snapshot() == before
+
+
+LONG = b"/" + b"n" * 300
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("root", [b"/none", b"/l0/none", b"/l0", LONG, None], ids=str)
+def test_a_directory_that_is_in_no_layer(vantage: str, root: bytes | None) -> None:
+    """OVSI-REST-020, OVSI-REST-022: the creation of the superblock would write."""
+    image = stack()
+    mounts = tuple(one.replace(root=root) if one.id == "own" else one for one in image.mounts)
+    assert code(image.replace(mounts=mounts)) == "source-missing"
+
+
+@pytest.mark.as_root
+def test_a_directory_that_a_redirect_leads_to(vantage: str) -> None:
+    """It is in no layer under its path, but in the overlay."""
+    for directory in ("l0/old/sub", "up/new", "wk", "t"):
+        Path(directory).mkdir(parents=True)
+    os.setxattr("up/new", "trusted.overlay.redirect", b"/old")
+    options = [("redirect_dir", b"on")]
+    restore(images.image([b"/tmp/l0"], b"/tmp/up", b"/tmp/wk", options=options, root=b"/new/sub"), TARGET)
+    assert os.path.ismount("t")
