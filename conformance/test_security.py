@@ -7,10 +7,12 @@ import pytest
 
 from .harness import describe, errands, files, hostile, meddling, mount_reader
 from .harness.cases import at
+from .harness.imagecheck import parse
 from .harness.images import unproved
 from .harness.implementation import Answer, Implementation, Outcome
-from .harness.judge import refused, restored
+from .harness.judge import refused, restored, sound
 from .harness.meddling import Busy
+from .harness.observation import Statement
 from .harness.restoration import Ready
 from .harness.scene import RESTORED, Scene, outer_pids
 from .harness.stack import Holding, Vantage
@@ -185,11 +187,14 @@ def test_control_characters_in_refusals(implementation: Implementation, vantage:
 # Where a path leads
 
 
-@pytest.mark.requirement("OVSI-SEC-006", "OVSI-CLI-017")
+@pytest.mark.requirement("OVSI-SEC-006", "OVSI-CLI-017", "OVSI-LOC-004", "OVSI-DUMP-003")
 @to_dump
 @pytest.mark.parametrize("link", [b"/m", b"../m", b"/../../m"], ids=["absolute", "relative", "above the root"])
 def test_link_in_a_mount_point(implementation: Implementation, vantage: Vantage, link: bytes) -> None:
-    """A process has a root of its own, and a link in it is followed below that; a decoy is where else it would lead."""
+    """A process has a root of its own, and a link in it is followed below that; a decoy is where else it would lead.
+
+    The sources are outside of that root, on a file system that is mounted in its mount namespace all the same.
+    """
     stack = plain("below-a-root", target=b"/jail/m/merged", since=(Holding(b"/jail", "root"),))
     with Scene(implementation, stack, vantage) as scene:
         scene.sandbox.do(errands.link, link, b"/jail/link")
@@ -198,8 +203,12 @@ def test_link_in_a_mount_point(implementation: Implementation, vantage: Vantage,
         inner = scene.sandbox.do(errands.process, "root /jail")
         pid = inner if scene.within else outer_pids(scene.sandbox.pid)[inner]
         output = scene.path(b"image")
-        answer = scene.call(b"dump", b"--pid", b"%d" % pid, b"--mountpoint", b"/link/merged", b"--output", output)
-        number = hostile.first_mount(scene.read(b"image"))
+        with scene.nothing_held(always=True):
+            answer = scene.call(b"dump", b"--pid", b"%d" % pid, b"--mountpoint", b"/link/merged", b"--output", output)
+        written = scene.read(b"image")
+        number = hostile.first_mount(written)
         if number != scene.truth.target.id:
             got = str(answer) if number is None else f"mount {number}"
             require([Finding("OVSI-SEC-006", "the overlay dumped", f"mount {scene.truth.target.id}", got)])
+        seen = Statement(stack, vantage, scene.truth, parse(written or b""))
+        require(sound.sources(seen), describe.text(stack, scene.truth))

@@ -34,6 +34,7 @@ def why_not(vantage: Vantage) -> str | None:
 
 _PROBES: dict[str, tuple[str, Callable[[World], None]]] = {
     "user-xattrs": ("user xattrs on tmpfs (Linux 6.6)", probes.user_xattrs),
+    "tmpfs-uuid": ("a tmpfs that tells its UUID (Linux 6.9)", probes.tmpfs_uuid),
     "append": ("fsconfig lowerdir+= (Linux 6.8)", probes.append),
     "descriptor": ("fsconfig layers by descriptor (Linux 6.13)", probes.descriptor),
     "idmap": ("ID-mapped mounts of tmpfs (Linux 6.3)", probes.id_mapped),

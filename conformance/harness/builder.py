@@ -128,6 +128,16 @@ def _populate_alike(stack: Stack, filesystem: FileSystem, nonce: str) -> None:
         for above, names, files in os.walk(at):
             for name in (*names, *files):
                 os.utime(os.path.join(above, name), ns=(_MOMENT, _MOMENT), follow_symlinks=False)
+    if filesystem.bears_uuid:
+        _bear_uuid(stack, filesystem)
+
+
+def _bear_uuid(stack: Stack, filesystem: FileSystem) -> None:
+    held = os.open(filesystem.alike, os.O_RDONLY)
+    uuid = kernel.filesystem_uuid(held) or ""
+    os.close(held)
+    upper = next(source for _, source in stack.sources() if source.role == "upper")
+    os.setxattr(filesystem.place(upper.path), "user.overlay.uuid", bytes.fromhex(uuid.replace("-", "")))
 
 
 def _make_source(at: bytes, label: str, source: Source, nonce: str, prefix: bytes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from . import builder, kernel, mounts, steps, teller
+from . import builder, files, kernel, mounts, steps, teller
 from .agent import World
 from .stack import Stack
 
@@ -79,7 +79,8 @@ def identifier(world: World, path: bytes) -> dict[str, Any] | None:
 def is_source(world: World, label: str, path: bytes) -> bool:
     """Whether the directory of the source `label` is what the path leads to, where a descriptor of it can be held."""
     try:
-        return label in world.held and os.path.samestat(os.stat(path), os.fstat(world.held[label]))
+        with files.shortened(path) as short:
+            return label in world.held and os.path.samestat(os.stat(short), os.fstat(world.held[label]))
     except OSError:
         return False
 
@@ -91,13 +92,15 @@ def astray(world: World, places: Mapping[str, tuple[int, bytes]]) -> list[str]:
 
 
 def _may_be_there(point: bytes | None, mount: int, path: bytes) -> bool:
-    place = (point or b"").rstrip(b"/")
+    place, directory = (point or b"").rstrip(b"/"), True
     with suppress(FileNotFoundError, NotADirectoryError):
         for name in (b".", *path.split(b"/")):
             place += b"/" + name
-            if point is None or kernel.mount_id(place) != mount:
-                return True
-        return stat.S_ISDIR(os.lstat(place).st_mode)
+            with files.shortened(place) as short:
+                if point is None or kernel.mount_id(short) != mount:
+                    return True
+                directory = stat.S_ISDIR(os.lstat(short).st_mode)
+        return directory
     return False
 
 
@@ -180,8 +183,8 @@ def fill_work(world: World) -> None:
 def owners(world: World, at: bytes) -> dict[bytes, tuple[int, int]]:
     """Path -> user and group, of everything that a mount shows."""
     found = {}
-    for directory, names, files in os.walk(at):
-        for name in (*names, *files):
+    for directory, names, others in os.walk(at):
+        for name in (*names, *others):
             path = os.path.join(directory, name)
             status = os.lstat(path)
             found[os.path.relpath(path, at)] = (status.st_uid, status.st_gid)

@@ -2,11 +2,32 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from . import command, kernel
 from .agent import World
 from .command import Ran
+
+_AT_MOST = 4000
+"""Of a path, in bytes, that one call is given: the kernel takes 4095."""
+
+
+@contextmanager
+def shortened(path: bytes) -> Iterator[bytes]:
+    """A path to the same name that the kernel takes, where the path may be of any length."""
+    held = None
+    while len(path) > _AT_MOST:
+        first = path[:_AT_MOST].rpartition(b"/")[0]
+        above, held = held, os.open(first, os.O_PATH | os.O_DIRECTORY)
+        path = b"/proc/self/fd/%d/%s" % (held, path[len(first) + 1 :])
+        if above is not None:
+            os.close(above)
+    try:
+        yield path
+    finally:
+        if held is not None:
+            os.close(held)
 
 
 def execute(world: World, argv: Sequence[bytes], limit: float, given: bytes | None = None) -> Ran:

@@ -1,5 +1,6 @@
 """Tries of abilities, made inside a sandbox: each raises where the ability is missing."""
 
+import errno
 import os
 
 from . import disks, kernel, mounter
@@ -9,6 +10,12 @@ from .agent import World
 def user_xattrs(world: World) -> None:
     os.makedirs(b"/probe")
     os.setxattr(b"/probe", b"user.probe", b"y")
+
+
+def tmpfs_uuid(world: World) -> None:
+    os.makedirs(b"/probe")
+    if kernel.filesystem_uuid(os.open(b"/probe", os.O_RDONLY)) is None:
+        raise OSError(errno.ENOTTY, "the kernel tells no UUID of a tmpfs")
 
 
 def append(world: World) -> None:

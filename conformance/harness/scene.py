@@ -149,9 +149,9 @@ class Scene:
             return self.call(*words, *more, b"--result", self.path(b"result.json"))
 
     @contextmanager
-    def nothing_held(self) -> Iterator[None]:
+    def nothing_held(self, always: bool = False) -> Iterator[None]:
         """Where a source has no place any more, the suite's own descriptors on it are put away meanwhile."""
-        apart = any(not source.reached and not source.hidden for source in self.truth.everything)
+        apart = always or any(not source.reached and not source.hidden for source in self.truth.everything)
         if apart:
             self.sandbox.do(cellar.put_away)
         yield

@@ -45,6 +45,7 @@ class FileSystem:
     `overlay`: of the kind overlay, what it is made of, on file systems that come before it. `clone_of`: made by copying
     that one byte by byte, once it was filled. `subvolumes` and `snapshots` ({of, path}): of btrfs. `alike`: where a
     second one stands that differs in nothing that can be seen through an overlay: names, numbers, contents, all times.
+    `bears_uuid`: and the upper on it has the UUID of that one in the xattr that overlay keeps its own in.
     """
 
     name: str
@@ -56,6 +57,7 @@ class FileSystem:
     subvolumes: tuple[bytes, ...] = ()
     snapshots: tuple[tuple[bytes, bytes], ...] = ()
     alike: bytes = b""
+    bears_uuid: bool = False
 
     def place(self, path: bytes, at: bytes | None = None) -> bytes:
         """Where a path of it is seen, mounted at its place or at another."""
@@ -112,6 +114,18 @@ class RenameAbove:
     filesystem: str
     old: bytes
     new: bytes
+
+
+@dataclass(frozen=True)
+class Buried:
+    """A directory with sources below it was moved into a new one, that into another, and so on.
+
+    Each has a name of 200 bytes; from 20 levels on no path that the kernel takes in one call leads to the sources.
+    """
+
+    filesystem: str
+    path: bytes
+    levels: int
 
 
 @dataclass(frozen=True)
@@ -178,6 +192,14 @@ class Delete:
 
 
 @dataclass(frozen=True)
+class Emptied:
+    """The source was renamed; a new directory has its name and all its entries, which the overlay had shown before."""
+
+    label: str
+    path: bytes
+
+
+@dataclass(frozen=True)
 class BindSubtree:
     """The directory `path` of the file system was bound at `at`."""
 
@@ -229,6 +251,7 @@ Step = (
     LazyUnmount
     | Rename
     | RenameAbove
+    | Buried
     | Lookalikes
     | Linked
     | Twin
@@ -237,6 +260,7 @@ Step = (
     | Holding
     | Cover
     | Delete
+    | Emptied
     | BindSubtree
     | Move
     | OtherNamespace

@@ -8,8 +8,10 @@ from .agent import Hold, World
 from .content import fill
 from .stack import (
     BindSubtree,
+    Buried,
     Cover,
     Delete,
+    Emptied,
     FileSystem,
     Holding,
     LazyUnmount,
@@ -45,8 +47,12 @@ def take(world: World, stack: Stack, step: Step, names: dict[str, bytes], paths:
             _rename(stack, label, path, paths)
         case RenameAbove(filesystem, old, new):
             _rename_above(stack, stack.filesystem(filesystem), old, new, paths)
+        case Buried(filesystem, path, levels):
+            _bury(stack, stack.filesystem(filesystem), path, levels, paths)
         case Delete(label, parent):
             _delete(stack, label, parent, paths)
+        case Emptied(label, path):
+            _empty(stack, label, path, paths)
         case Lookalikes(below):
             for label, _, source in stack.everything():
                 lookalike(stack, label, source, _where(names[label], below))
@@ -98,12 +104,31 @@ def _rename(stack: Stack, label: str, path: bytes, paths: dict[str, bytes | None
     paths[label] = path
 
 
+def _empty(stack: Stack, label: str, path: bytes, paths: dict[str, bytes | None]) -> None:
+    for name in os.listdir(stack.target):
+        os.lstat(stack.target + b"/" + name)
+    old = stack.place(dict(stack.sources())[label])
+    _rename(stack, label, path, paths)
+    os.mkdir(old)
+    new = stack.filesystem(_find(stack, label)[1].on).place(path)
+    for name in os.listdir(new):
+        os.rename(new + b"/" + name, old + b"/" + name)
+
+
 def _rename_above(stack: Stack, filesystem: FileSystem, old: bytes, new: bytes, paths: dict[str, bytes | None]) -> None:
     os.rename(filesystem.place(old), filesystem.place(new))
     for label, _, source in stack.everything():
         path = paths[label]
         if source.on == filesystem.name and path is not None and path.startswith(old + b"/"):
             paths[label] = new + path[len(old) :]
+
+
+def _bury(stack: Stack, filesystem: FileSystem, path: bytes, levels: int, paths: dict[str, bytes | None]) -> None:
+    for level in range(levels):
+        above = b"/%03d" % level + b"-" * 197
+        os.mkdir(filesystem.place(above))
+        _rename_above(stack, filesystem, path, above + path, paths)
+        path = above
 
 
 def _delete(stack: Stack, label: str, parent: bool, paths: dict[str, bytes | None]) -> None:

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from dataclasses import replace
 
-from . import btrfs, kernel, mounts, processes
+from . import btrfs, files, kernel, mounts, processes
 from .agent import World
 from .kernel import Handle
 from .mounts import Mount
@@ -152,6 +152,6 @@ def _below(path: bytes, root: bytes) -> bytes | None:
 
 
 def _is_there(place: bytes, mount: Mount, source: SourceTruth) -> bool:
-    with suppress(OSError):
-        return os.lstat(place).st_ino == source.inode and kernel.mount_id(place) == mount.id
+    with suppress(OSError), files.shortened(place) as short:
+        return os.lstat(short).st_ino == source.inode and kernel.mount_id(short) == mount.id
     return False

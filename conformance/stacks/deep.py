@@ -1,7 +1,7 @@
 """Many layers, and mountinfo lines longer than any page."""
 
 from ..harness.content import sparse
-from ..harness.stack import Lookalikes, Manner, Source, Stack, Standing
+from ..harness.stack import Buried, Lookalikes, Manner, Source, Stack, Standing
 from .parts import lower, upper, work
 
 _DIGITS = b"0123456789abcdefghijklmnopqrstuvwxyz"
@@ -31,4 +31,5 @@ STACKS = (
     Stack(
         "long-line", "deep", (_UPPER, *many(40, b"-" * 200)), _WORK, cwd=_AT, manner=Manner.APPEND, needs=("append",)
     ),
+    Stack("long-path", "deep", (_UPPER, *many(2)), _WORK, cwd=_AT, since=(Buried("store", b"/i", 25),)),
 )

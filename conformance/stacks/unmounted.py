@@ -7,6 +7,7 @@ from ..harness.stack import (
     BindSubtree,
     Cover,
     Delete,
+    Emptied,
     FileSystem,
     Holding,
     LazyUnmount,
@@ -198,4 +199,16 @@ _MOVED = (
     ),
 )
 
-STACKS = (*_NOWHERE, *_LEFT, *_COVERED, *_HELD, *_REMOVED, *_MOVED)
+_EMPTIED = "its entries are in another directory by now"
+_EXCHANGED = (
+    after("its-entries-in-another-of-its-name", "located", Emptied("lower/1", b"/b"), not_restored=_EMPTIED),
+    after(
+        "entries-of-all-its-lowers-in-others",
+        "located",
+        Emptied("lower/0", b"/b"),
+        Emptied("lower/1", b"/c"),
+        not_restored=_EMPTIED,
+    ),
+)
+
+STACKS = (*_NOWHERE, *_LEFT, *_COVERED, *_HELD, *_REMOVED, *_MOVED, *_EXCHANGED)

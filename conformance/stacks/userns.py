@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..harness.content import File
-from ..harness.stack import FileSystem, Lookalikes, Source, Stack, Standing, Twin, UsedWork
+from ..harness.stack import FileSystem, LazyUnmount, Lookalikes, Source, Stack, Standing, Twin, UsedWork
 from .core import STORE, option
 from .parts import INSIDE, lower, lowers, upper, work
 
@@ -43,6 +43,20 @@ STACKS = (
     ),
     alike("alike-and-before-it", b"/first", b"/first", b"/second"),
     alike("alike-and-after-it", b"/twin", b"/second", b"/twin"),
+    owned(
+        "uuid-of-a-twin-in-the-upper",
+        upper(b"/u", b"u"),
+        lower(b"/l0", b"l0"),
+        lower(b"/l1", b"l1"),
+        work=work(b"/w", b"w"),
+        cwd=b"/store",
+        options=option("userxattr"),
+        filesystems=(FileSystem("store", b"/store", alike=b"/twin", bears_uuid=True),),
+        since=(LazyUnmount("store"), Standing(b"/twin")),
+        states={"*": "unmounted"},
+        needs=("user-xattrs", "tmpfs-uuid"),
+        vantages=INSIDE,
+    ),
     owned(
         "two-work-directories",
         upper(b"/a/u", b"u"),

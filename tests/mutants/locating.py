@@ -2,7 +2,7 @@
 
 import os
 
-from .mutant import Given, Json, Mutant, every_source, identity_at, member, place, root
+from .mutant import Given, Json, Mutant, every_source, identity_at, member, mounts, place, root
 
 MUTANTS: dict[str, Mutant] = {}
 SOUND = "test_dumper.py::test_sound"
@@ -147,3 +147,108 @@ def wraps_inodes(document: Json, given: Given) -> None:
     for source in every_source(document):
         if "identity" in source:
             source["identity"]["inode"] = str(int(source["identity"]["inode"]) % 2 + 1)
+
+
+# By what a look-alike has too
+
+
+def _as_at(document: Json, given: Given, source: Json, mount: Json, path: str) -> None:
+    """State a source as proved to be what is at a path below a mount."""
+    where = {"mount": mount["id"], "path": path}
+    there = identity_at(root(given) + mount["mountPoint"].rstrip("/") + path)
+    for name in ("candidate", "reason"):
+        source.pop(name, None)
+    source |= {"assurance": "proved", "method": "witness", "state": "located", "location": where, "path": path}
+    source["identity"] = {"filesystem": mount["filesystem"], **there}
+
+
+@member(
+    MUTANTS,
+    "image",
+    "OVSI-DUMP-002 OVSI-DUMP-003 OVSI-DUMP-004",
+    f"{SOUND}[unmounted-its-entries-in-another-of-its-name-*]",
+    f"{SOUND}[unmounted-entries-of-all-its-lowers-in-others-*]",
+)
+def known_by_its_entries(document: Json, given: Given) -> None:
+    """The directory of its name holds the very files that the overlay shows."""
+    if not isinstance(given.get("mountpoint"), str):
+        return
+    top = root(given) + given["mountpoint"]
+    for source in document["overlays"][0]["layers"]:
+        where = source.get("location") or source.get("candidate") or {}
+        mount = next((each for each in document["mounts"] if each["id"] == where.get("mount")), None)
+        name = source["declared"] if isinstance(source["declared"], str) else ""
+        if source["role"] != "lower" or not mount or not name.startswith(f"{mount['mountPoint']}/"):
+            continue
+        files = [entry for entry in _entries(root(given) + name) if entry.is_file(follow_symlinks=False)]
+        if any(_inode(f"{top}/{entry.name}") == entry.inode() for entry in files):
+            _as_at(document, given, source, mount, name.removeprefix(mount["mountPoint"]))
+
+
+def _inode(path: str) -> int | None:
+    return os.lstat(path).st_ino if os.path.lexists(path) else None
+
+
+def _entries(directory: str) -> list[os.DirEntry[str]]:
+    return list(os.scandir(directory)) if os.path.isdir(directory) else []
+
+
+@member(MUTANTS, "image", "OVSI-DUMP-002 OVSI-DUMP-003", f"{SOUND}[userns-uuid-of-a-twin-in-the-upper-inside]")
+def pinned_by_the_uuid_of_the_overlay(document: Json, given: Given) -> None:
+    """The file system whose number statfs(2) tells of the overlay has to be that of its layers."""
+    if any(source["assurance"] == "proved" for source in every_source(document)):
+        return
+    number = os.statvfs(root(given) + given.get("mountpoint", "/")).f_fsid
+    for fields, more in mounts(given["pid"]):
+        if more[0] == "tmpfs" and os.statvfs(root(given) + fields[4]).f_fsid == number:
+            mount = _listed(document, fields)
+            for source in document["overlays"][0]["layers"]:
+                if source["role"] == "lower" and os.path.isdir(f"{root(given)}{fields[4]}/{source['declared']}"):
+                    _as_at(document, given, source, mount, f"/{source['declared']}")
+
+
+def _listed(document: Json, fields: list[str]) -> Json:
+    """The entry of a mount of a tmpfs, and one of its file system, made where they are not there."""
+    entry = {"id": "pinned", "type": "tmpfs", "device": fields[2], "stability": "boot"}
+    filesystem = next((each for each in document["filesystems"] if each["device"] == fields[2]), entry)
+    place = {"mountId": int(fields[0]), "root": fields[3], "mountPoint": fields[4]}
+    made = {"id": "pinned", "filesystem": filesystem["id"], **place}
+    mount = next((each for each in document["mounts"] if each["mountId"] == made["mountId"]), made)
+    document["filesystems"] += [entry] if filesystem is entry else []
+    document["mounts"] += [made] if mount is made else []
+    return mount
+
+
+@member(
+    MUTANTS,
+    "image",
+    "OVSI-DUMP-002 OVSI-DUMP-006 OVSI-LOC-002",
+    f"{SOUND}[unmounted-removed-where-a-twin-is-outside]",
+)
+def counts_those_that_are_left(document: Json, given: Given) -> None:
+    """Takes the first directory that it finds for the first lower."""
+    lowers = [layer for layer in document["overlays"][0]["layers"] if layer["role"] == "lower"]
+    left = [lower for lower in lowers if lower["state"] == "located"]
+    if left and lowers[0]["state"] == "deleted":
+        declared = lowers[0]["declared"]
+        lowers[0].clear()
+        lowers[0] |= left[0] | {"declared": declared}
+
+
+# Out of reach
+
+
+@member(MUTANTS, "image", "OVSI-LOC-004", "test_security.py::test_link_in_a_mount_point[*-outside]")
+def out_of_the_root_out_of_the_world(document: Json, given: Given) -> None:
+    """What the process has no path to is mounted nowhere."""
+    for source in every_source(document):
+        if source["assurance"] == "proved" and source["state"] == "unknown":
+            source["state"] = "unmounted"
+
+
+@member(MUTANTS, "image", "OVSI-LOC-001", "test_dumper.py::test_complete[deep-long-path-outside]")
+def no_path_is_longer_than_the_kernel_takes(document: Json, given: Given) -> None:
+    for source in every_source(document):
+        if len(source.get("location", {}).get("path", "")) > 4095:
+            source |= {"state": "unknown", "reason": "File name too long"}
+            del source["location"]

@@ -199,6 +199,19 @@ def one_page_is_enough(words: list[str]) -> int:
     return reference(words)
 
 
+@member(MUTANTS, "be", "OVSI-REST-012", f"{EXACT}[deep-long-path-*]", classes=("restorer",))
+def one_call_is_enough(words: list[str]) -> int:
+    """To open a source, however deep it lies."""
+    if words[:1] == ["restore"] and os.path.isfile(options(words)["image"]):
+        try:
+            longest = max(len(source["path"]) for source in every_source(load(options(words))))
+        except (LookupError, TypeError, ValueError):
+            longest = 0
+        if longest > 4095:
+            return refuse("system", "system-call", "openat2: ENAMETOOLONG")
+    return reference(words)
+
+
 @member(MUTANTS, "source", "OVSI-REST-014", f"{EXACT}[core-index-outside]")
 def leaves_it_to_the_defaults(document: Json, given: Given) -> None:
     for overlay in document["overlays"]:

@@ -26,14 +26,19 @@ def judge(seen: Stated) -> Iterator[Finding]:
         overlay = seen.below(inner)
         if overlay:
             yield from _order(f"{inner.name}: ", overlay, inner.sources)
-    stated = seen.stated
-    for truth in seen.truth.everything:
-        if truth.label in stated:
-            yield from _source(seen, truth, stated[truth.label])
+    yield from sources(seen)
     for filesystem in seen.image["filesystems"]:
         yield from _stability(filesystem)
     for mount in seen.image["mounts"]:
         yield from _namespace(seen, mount)
+
+
+def sources(seen: Stated) -> Iterator[Finding]:
+    """Every false statement of what the sources are and where."""
+    stated = seen.stated
+    for truth in seen.truth.everything:
+        if truth.label in stated:
+            yield from _source(seen, truth, stated[truth.label])
 
 
 def _order(prefix: str, overlay: Json, sources: tuple[SourceTruth, ...]) -> Iterator[Finding]:

@@ -2,7 +2,7 @@ package OVSI::Build;
 # Building one overlay from opened sources (steps 4 and 5 of section 7.1): a superblock, and from it detached mounts.
 use strict;
 use warnings;
-use Errno qw(EACCES EBUSY EPERM ESTALE);
+use Errno qw(EACCES EBUSY ENAMETOOLONG EPERM ESTALE);
 use POSIX ();
 use OVSI::Error;
 use OVSI::Json;
@@ -66,6 +66,7 @@ sub create {
     my $give = sub {
         for my $i (0 .. $#$found) {    # OVSI-REST-011 is met since no name is passed at all
             next if defined OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_FD, $keys[$i], undef, $found->[$i]{fd});
+            next if $! == ENAMETOOLONG && standing_in($fs, $keys[$i], $found->[$i]{fd});
             failed($overlay, "$keys[$i] was not taken: " . said($fs));
         }
         return defined OVSI::Kernel::fsconfig($fs, OVSI::Kernel::CREATE);
@@ -80,6 +81,18 @@ sub create {
     }
     failed($overlay, 'the kernel refused: ' . said($fs)) unless $made;
     return OVSI::Kernel::fsmount($fs) // failed($overlay, "no mount: $!");
+}
+
+# The kernel wants to show the path of a descriptor, and takes none that is deeper than a path is long. `.` is a name for
+# any directory.
+sub standing_in {
+    my ($fs, $key, $fd) = @_;
+    open my $here,  '<',  '.' or return;
+    open my $there, '<&', $fd or return;
+    chdir $there              or return;
+    my $taken = defined OVSI::Kernel::fsconfig($fs, OVSI::Kernel::SET_STRING, $key, '.');
+    chdir $here or refuse_errno($! + 0, 'the working directory', '.');
+    return $taken;
 }
 
 # as_root_of(user namespace, mount namespace, code): what code makes, a descriptor, made by the root of that user
