@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -15,6 +16,7 @@ from .imagecheck import Json
 from .implementation import Answer, Implementation
 from .keep import KEEPER
 from .mounts import Mount
+from .rights import of_process
 from .sandbox import Sandbox
 from .snapshot import Snapshot
 from .stack import Stack, Vantage
@@ -71,6 +73,8 @@ class Scene:
             self._cleanup.callback(shutil.rmtree, self.directory, True)
         self.pid = b"%d" % (self.sandbox.inner_pid if self.within else self.sandbox.pid)
         built: Truth = self.sandbox.do(builder.build, self.stack)
+        rights = of_process(self.sandbox.pid, initial=not self.sandbox.surroundings.user_namespace)
+        built = replace(built, rights=rights)
         self.truth = built if self.within else built.told_with(outer_pids(self.sandbox.pid))
         KEEPER.entered(self)
         return self

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from .kernel import Handle
 from .mounts import Mount
+from .rights import Rights
 from .stack import IdMap
 
 Place = tuple[int, bytes]
@@ -80,7 +81,7 @@ class InnerTruth:
 class Truth:
     """A built stack: its sources top to bottom, work last; the mount table; the overlay's own mount and device.
 
-    `others`: the mount tables of other namespaces, by their number.
+    `others`: the mount tables of other namespaces, by their number. `rights`: of whoever mounted all its overlays.
     """
 
     sources: tuple[SourceTruth, ...]
@@ -90,6 +91,7 @@ class Truth:
     namespace: int
     inner: tuple[InnerTruth, ...] = ()
     others: Mapping[int, tuple[Mount, ...]] = field(default_factory=dict)
+    rights: Rights | None = None
 
     @property
     def own_mounts(self) -> list[Mount]:

@@ -190,3 +190,28 @@ def believes_what_the_image_says_of_types(words: list[str]) -> int:
     given = options(words)["image"]
     changed = [f"/proc/self/fd/{file}" if word == given else word for word in words]
     return reference([*changed, "--accept", "unproved"])
+
+
+def _retold(words: list[str], change: str) -> int:
+    """A restore, whose result names the mount by what it is in the image."""
+    code, path = reference(words), options(words).get("result", "-")
+    if words[:1] == ["restore"] and code == 0 and os.path.isfile(path):
+        with open(path) as file:
+            told = json.load(file)
+        was = {mount["id"]: mount[change] for mount in load(options(words))["mounts"] if change in mount}
+        names = {overlay["id"]: overlay["mounts"] for overlay in load(options(words))["overlays"]}
+        for each in told["overlays"]:
+            each[change] = next((was[name] for name in names[each["id"]]), each[change])
+        with open(path, "w") as file:
+            json.dump(told, file)
+    return code
+
+
+@member(MUTANTS, "be", "OVSI-REST-036", f"{RESTORER}exact[core-one-lower-*]", classes=ONLY)
+def tells_where_it_was(words: list[str]) -> int:
+    return _retold(words, "mountPoint")
+
+
+@member(MUTANTS, "be", "OVSI-REST-036", f"{RESTORER}exact[core-one-lower-*]", classes=ONLY)
+def tells_the_number_that_it_had(words: list[str]) -> int:
+    return _retold(words, "mountId")

@@ -1,5 +1,7 @@
 """Dumpers that leave out what a mount shows, or make up more than it shows."""
 
+import os
+
 from .mutant import Given, Json, Mutant, every_source, member
 
 MUTANTS: dict[str, Mutant] = {}
@@ -83,3 +85,27 @@ def of_all_a_summary(document: Json, given: Given) -> None:
     for overlay in document["overlays"] if "mountpoint" not in given and "mount-id" not in given else ():
         lowers = [layer for layer in overlay["layers"] if layer["role"] == "lower"]
         overlay["layers"] = [each for each in overlay["layers"] if each not in lowers[1:]]
+
+
+@member(MUTANTS, "image", "OVSI-DUMP-030", f"{FAITHFUL}[userns-plain-outside]")
+def mounted_by_the_likes_of_itself(document: Json, given: Given) -> None:
+    """Takes its own user namespace for that of whoever mounted."""
+    with open("/proc/self/uid_map") as file:
+        initial = file.read().split() == ["0", "0", "4294967295"]
+    for overlay in document["overlays"]:
+        overlay["mounter"] = {"userNamespace": {"initial": initial, "inode": str(os.stat("/proc/self/ns/user").st_ino)}}
+
+
+@member(MUTANTS, "image", "OVSI-DUMP-030", f"{FAITHFUL}[userns-plain-outside]")
+def mounted_with_all_ids(document: Json, given: Given) -> None:
+    """Where there is a map it has no bounds."""
+    for overlay in document["overlays"]:
+        namespace = overlay.get("mounter", {}).get("userNamespace", {})
+        for name in {"uidMap", "gidMap"} & namespace.keys():
+            namespace[name] = [{"inside": 0, "outside": 0, "count": 2**32 - 1}]
+
+
+@member(MUTANTS, "image", "OVSI-DUMP-030", f"{FAITHFUL}[core-one-lower-outside]")
+def mounted_by_nobody(document: Json, given: Given) -> None:
+    for overlay in document["overlays"]:
+        overlay.get("mounter", {}).get("credentials", {})["fsuid"] = 65534

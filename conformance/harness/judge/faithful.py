@@ -8,12 +8,13 @@ from .. import options
 from ..imagecheck import Json, entry, raw, sources
 from ..mounts import Mount
 from ..observation import Stated
+from ..rights import Rights
 from ..stack import Vantage
 from ..truth import InnerTruth, SourceTruth
 from ..verdict import Finding
 
 IDS = (
-    *(f"OVSI-DUMP-{n:03}" for n in (12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 28)),
+    *(f"OVSI-DUMP-{n:03}" for n in (12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 28, 30)),
     *("OVSI-EQV-002", "OVSI-EQV-003", "OVSI-ID-005"),
 )
 KNOWN = {
@@ -39,6 +40,8 @@ def judge(seen: Stated) -> Iterator[Finding]:
     yield from _options(seen)
     yield from _mounts(seen)
     yield from _tables(seen)
+    if seen.truth.rights:
+        yield from _mounter("", seen, seen.overlay, seen.truth.rights)
     for inner in seen.truth.inner:
         yield from _below(seen, inner)
 
@@ -136,6 +139,8 @@ def _below(seen: Stated, inner: InnerTruth) -> Iterator[Finding]:
             text = f"an entry for the overlay {inner.device}, which bears {', '.join(borne)}"
             yield Finding("OVSI-DUMP-024", "overlays", text, "there is none")
         return
+    if seen.truth.rights:
+        yield from _mounter(f"{inner.name}: ", seen, overlay, seen.truth.rights)
     listed = [entry(seen.image["mounts"], name) for name in overlay["mounts"]]
     numbers, true = [mount["mountId"] for mount in listed if mount], [mount.id for mount in inner.mounts]
     if numbers != true:
@@ -200,6 +205,23 @@ def _mount(seen: Stated, stated: Json) -> Iterator[Finding]:
         yield Finding("OVSI-DUMP-020", f"{subject}: uniqueId", str(true.unique), stated["uniqueId"])
     if stated.get("parentId", true.parent) != true.parent:
         yield Finding("OVSI-DUMP-020", f"{subject}: parentId", str(true.parent), str(stated["parentId"]))
+
+
+def _mounter(prefix: str, seen: Stated, overlay: Json, true: Rights) -> Iterator[Finding]:
+    """Whose rights the overlay acts with, as far as it is said; IDs where it is known whose numbers they are."""
+    told, subject = overlay.get("mounter", {}), f"{prefix}mounter"
+    namespace, outside = told.get("userNamespace", {}), seen.vantage is Vantage.OUTSIDE
+    want: Json = {"initial": true.initial, "inode": str(true.namespace)}
+    if outside or namespace.get("relativeTo") == "parent":
+        words = ("inside", "outside", "count")
+        want |= {name: [dict(zip(words, each, strict=True)) for each in map_] for name, map_ in true.maps.items()}
+    for name, value in want.items():
+        if namespace.get(name, value) != value:
+            yield Finding("OVSI-DUMP-030", f"{subject}: userNamespace: {name}", str(value), str(namespace[name]))
+    for name, ids in true.credentials.items() if outside else ():
+        got = told.get("credentials", {}).get(name, ids)
+        if (sorted(got) != sorted(ids)) if isinstance(ids, list) else got != ids:
+            yield Finding("OVSI-DUMP-030", f"{subject}: credentials: {name}", str(ids), str(got))
 
 
 def _tables(seen: Stated) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from .. import options, shows
 from ..content import text
+from ..imagecheck import Json, raw
 from ..implementation import Outcome
 from ..mount_reader import Shown
 from ..mounts import Mount
@@ -18,7 +19,7 @@ from ..verdict import Finding
 from .refused import beside
 
 IDS = (
-    *(f"OVSI-REST-{n:03}" for n in (1, 6, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 23, 27, 28)),
+    *(f"OVSI-REST-{n:03}" for n in (1, 6, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 23, 27, 28, 36)),
     *("OVSI-CLI-004", "OVSI-CLI-015", "OVSI-CLI-016", "OVSI-CLI-020"),
 )
 RESIDUE = frozenset(f"{kind}.overlay.{name}" for kind in ("trusted", "user") for name in ("uuid", "origin"))
@@ -137,10 +138,23 @@ def _timeless(entry: Entry) -> Entry:
 
 def _result(seen: Restoration) -> Iterator[Finding]:
     faults = _faults(seen)
+    if not faults and seen.mount:
+        yield from _named(parsed(seen.result or b""), seen.mount)
     for fault in faults:
         yield Finding("OVSI-REST-028", "the result", "a document that satisfies the result schema", fault)
     if not faults and b"--accept" not in seen.answer.ran.argv and (told := _told(seen)):
         yield Finding("OVSI-REST-028", "accepted", "nothing: no --accept was given", str(told))
+
+
+def _named(document: Json, mount: Mount) -> Iterator[Finding]:
+    """The mount that was made is the one that the result names."""
+    for each in document["overlays"]:
+        if raw(each["mountPoint"]) != mount.point:
+            yield Finding("OVSI-REST-036", "the result: mountPoint", repr(mount.point), str(each["mountPoint"]))
+        if each.get("mountId", mount.id) != mount.id:
+            yield Finding("OVSI-REST-036", "the result: mountId", str(mount.id), str(each["mountId"]))
+    if not document["overlays"]:
+        yield Finding("OVSI-REST-036", "the result: overlays", f"the mount at {mount.point!r}", "none")
 
 
 def _told(seen: Restoration) -> list[tuple[str, str]]:
