@@ -74,7 +74,13 @@ class LowerRungs:
     ) -> Iterator[tuple[str, Evidence]]:
         """What the rungs that look through the overlay show, the stronger first."""
         xino = shown.value(b"xino") or self.defaults.get(b"xino")
-        merged = open_root(self.vantage, mounts, with_upper=shown.upper is not None, renumbers=xino != b"off")
+        merged = open_root(
+            self.vantage,
+            mounts,
+            with_upper=shown.upper is not None,
+            renumbers=xino != b"off",
+            userxattr=shown.has(b"userxattr"),
+        )
         if merged is None:
             for rung in (FILE_IDENTIFIER, OPENING, WITNESS):
                 yield rung, nothing("no mount of the overlay's root can be looked at")

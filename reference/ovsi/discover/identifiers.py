@@ -132,14 +132,15 @@ class Identifiers:
 
         A directory's real parent is one. So is a candidate that holds a file's only link.
         """
-        names = dict.fromkeys(merged.names())
+        names = dict.fromkeys(merged.names() or ())
         candidates = []
         for one in _lower_candidates(readings):
             found = members.open(path_of(one))
             if found is not None:
                 names |= dict.fromkeys(found[1])
                 candidates.append((one, *found))
-        real = {name: handle for name in names if merged.harmless(name) and (handle := self._real(merged, name))}
+        asked = [name for name in names if merged.harmless(name) and not merged.remembers_only(name)]
+        real = {name: handle for name in asked if (handle := self._real(merged, name))}
         for one, fd, inside in candidates:
             witness = next((name for name in inside if name in real and _is_in(fd, name, real[name])), None)
             pin = None if witness is None else self.pins.by_uuid(real[witness].uuid)[0]

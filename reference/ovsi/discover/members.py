@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 _MAX_LOOKS = 20_000
+_NOTHING_SHOWN = "nothing that it alone holds shows through the overlay"
+_NOT_LISTED = "it shows through the overlay, which may only remember that, and can't be listed without a trace"
 
 
 class Member(Record):
@@ -76,7 +78,7 @@ class Members:
         looks = 0
         for name, some in holders.items():
             looks += len(some)
-            if len(some) < 2 or looks > _MAX_LOOKS or not merged.harmless(name):
+            if len(some) < 2 or looks > _MAX_LOOKS or not merged.harmless(name) or merged.remembers_only(name):
                 continue
             top = next((one for one in some if is_shown(self.found[one], name)), None)
             if top is not None:
@@ -86,15 +88,18 @@ class Members:
     def placed(self, merged: Merged, count: int, pairs: Iterable[tuple[int, int]]) -> tuple[dict[int, Member], str]:
         """Which of the `count` lower layers each member is, where only one order fits; and what is to be said of all.
 
-        None where all are known and an entry of one contradicts.
+        None where all are known and an entry of one contradicts, nor where the overlay can't be listed: what it finds
+        by name it may only remember, from before that was moved away behind its back.
         """
+        if merged.names() is None:
+            return {}, _NOT_LISTED if self.found else _NOTHING_SHOWN
         found = places(count, range(len(self.found)), pairs)
         if len(self.found) == count == len(found) and (against := self._contradiction(merged)):
             return {}, against
         members = {place: self.found[index] for index, place in found.items()}
         if len(found) < len(self.found):
             return members, f"lower layers are shown, {len(self.found)} of {count}, but not their order"
-        return members, "nothing that it alone holds shows through the overlay" if len(found) < count else ""
+        return members, _NOTHING_SHOWN if len(found) < count else ""
 
     def _contradiction(self, merged: Merged) -> str | None:
         """An entry that the overlay does not show though no other layer hides it; for a full set of members."""

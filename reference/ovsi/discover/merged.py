@@ -22,20 +22,22 @@ if TYPE_CHECKING:
 
 _MAX_NAMES = 4096
 _LISTABLE = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_XATTRS = ("trusted.overlay.impure", "user.overlay.impure")
 
 
 class Merged:
     """The root of an overlay, open. `with_upper`: writes are possible; `upper`: a descriptor of it, once proved.
 
-    `renumbers`: its listing may look at each entry, to make an inode number for it.
+    `renumbers`: its listing may look at each entry, to make an inode number for it. `userxattr`: as the option says.
     """
 
-    def __init__(self, fd: int, *, with_upper: bool, renumbers: bool) -> None:
+    def __init__(self, fd: int, *, with_upper: bool, renumbers: bool, userxattr: bool) -> None:
         self.fd = fd
         self.with_upper = with_upper
         self.renumbers = renumbers
+        self.userxattr = userxattr
         self.upper: int | None = None
+        self._names: tuple[bytes, ...] | None = None
+        self._asked = False
         status = os.fstat(fd)
         self.device = status.st_dev
         self.inode = status.st_ino
@@ -50,42 +52,58 @@ class Merged:
         """What the overlay shows under a name, None where nothing. Only of what is harmless."""
         return entry(self.fd, name)
 
-    def names(self) -> list[bytes]:
-        """The names in the root, as far as a listing is harmless; else none."""
-        if self.with_upper and (self.renumbers or self.upper is None or _may_be_impure(self.upper)):
-            return []
+    def names(self) -> tuple[bytes, ...] | None:
+        """The names in the root; None where a listing might write, fails, or is longer than can be weighed."""
+        if not self._asked:
+            self._asked, self._names = True, self._list()
+        return self._names
+
+    def remembers_only(self, name: bytes) -> bool:
+        """Whether a lookup of a name, if it finds anything, finds what the overlay only remembers.
+
+        What was moved out of a layer behind the overlay's back is still found, as long as it is remembered, but no
+        longer listed; the directory that it is in by now need be no layer.
+        """
+        names = self.names()
+        return names is not None and name not in names
+
+    def _list(self) -> tuple[bytes, ...] | None:
+        if self.with_upper and (self.renumbers or self.upper is None or self._may_be_impure(self.upper)):
+            return None
         try:
             with closing(os.open(f"/proc/self/fd/{self.fd}", os.O_RDONLY | os.O_DIRECTORY)) as fd:
-                return listing(fd)
+                names = tuple(listing(fd))
         except OSError:
-            return []
+            return None
+        return names if len(names) < _MAX_NAMES else None
+
+    def _may_be_impure(self, upper: int) -> bool:
+        """Whether the upper may bear the mark for which a listing looks at what the upper holds."""
+        try:
+            os.getxattr(f"/proc/self/fd/{upper}", f"{'user' if self.userxattr else 'trusted'}.overlay.impure")
+        except OSError as failure:
+            if failure.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
+                return True
+            return not self.userxattr and not _sees_trusted()
+        return True
 
 
-def open_root(vantage: Vantage, mounts: Iterable[Mount], *, with_upper: bool, renumbers: bool) -> Merged | None:
+def open_root(
+    vantage: Vantage, mounts: Iterable[Mount], *, with_upper: bool, renumbers: bool, userxattr: bool
+) -> Merged | None:
     """The overlay's root by way of a mount of it, not of a subdirectory, that lookups reach."""
     here = vantage.here
     for mount in mounts:
         if mount.root == b"/" and here.table.visible(mount):
             try:
-                merged = Merged(here.open(mount.mount_point), with_upper=with_upper, renumbers=renumbers)
+                fd = here.open(mount.mount_point)
+                merged = Merged(fd, with_upper=with_upper, renumbers=renumbers, userxattr=userxattr)
             except OSError:
                 continue
             if f"{os.major(merged.device)}:{os.minor(merged.device)}" == mount.device:
                 return merged
             os.close(merged.fd)  # something else was mounted there meanwhile
     return None
-
-
-def _may_be_impure(upper: int) -> bool:
-    for name in _XATTRS:
-        try:
-            os.getxattr(f"/proc/self/fd/{upper}", name)
-        except OSError as failure:
-            if failure.errno not in (errno.ENODATA, errno.EOPNOTSUPP):
-                return True
-        else:
-            return True
-    return not _sees_trusted()
 
 
 def _sees_trusted() -> bool:

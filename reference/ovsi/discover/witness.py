@@ -159,11 +159,12 @@ class _Look:
         if found is None:
             return
         fd, names = found
+        merged = self.merged
         for name in names:
-            shown = self.merged.entry(name) if self.merged.harmless(name) else None
+            shown = merged.entry(name) if merged.harmless(name) and not merged.remembers_only(name) else None
             if shown is None:
                 continue
-            if not stat.S_ISDIR(shown.st_mode) and _is_real(shown, self.merged):
+            if not stat.S_ISDIR(shown.st_mode) and _is_real(shown, merged):
                 self.one_file_system = True
             if self._same(shown, entry(fd, name)):
                 self.members.add(one.directory, fd, names, name)

@@ -68,21 +68,27 @@ def test_without_introspection_handles_prove_upper_and_lowers() -> None:
     assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {"file-identifier"}
 
 
-def test_an_ordinary_user_of_the_host_needs_no_rights_at_all() -> None:
-    """Handles of what its names lead to are compared with those that the overlay tells; nothing is opened by handle."""
+@pytest.mark.parametrize("writable", [True, False])
+def test_an_ordinary_user_of_the_host_needs_no_rights_at_all(writable: bool) -> None:
+    """Handles of what its names lead to are compared with those that the overlay tells; nothing is opened by handle.
+
+    Of a writable one the upper is proved: whether a listing would write shows to root alone.
+    """
     where = plain()
+    if not writable:
+        unmount(where)
+        overlay(where, ["/tmp/s/l0", "/tmp/s/l1"])
     os.setgroups([])
     os.setresgid(ORDINARY, ORDINARY, ORDINARY)
     os.setresuid(ORDINARY, ORDINARY, ORDINARY)
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1)  # else /proc/self stays root's
     result = taken(where)
-    assert states(result) == LOCATED | {"work": "consistent"}
+    lowers = dict.fromkeys(("lower/0", "lower/1"), "consistent" if writable else "located")
+    assert states(result) == lowers | ({"upper": "located", "work": "consistent"} if writable else {})
     assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {"file-identifier"}
-    assert {name: place_of(result, one) for name, one in sources(result).items() if one.state == "located"} == {
-        "upper": b"/tmp/s/u",
-        "lower/0": b"/tmp/s/l0",
-        "lower/1": b"/tmp/s/l1",
-    }
+    found = {name: place_of(result, one) for name, one in sources(result).items() if one.state == "located"}
+    places = {"upper": b"/tmp/s/u", "lower/0": b"/tmp/s/l0", "lower/1": b"/tmp/s/l1"}
+    assert found == {name: places[name] for name in (["upper"] if writable else ["lower/0", "lower/1"])}
 
 
 def test_names_alone_prove_nothing() -> None:

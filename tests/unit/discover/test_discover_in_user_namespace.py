@@ -32,12 +32,39 @@ PROVED = {"upper": "located", "lower/0": "located", "lower/1": "located", "work"
 
 
 def test_upper_and_lowers_are_proved_by_witnesses() -> None:
-    result = taken(plain(), without=[OPENING])
+    result = taken(plain(more=",userxattr,uuid=null"), without=[OPENING])
     assert states(result) == PROVED
     assert not result.complete
     assert {one.method for one in sources(result).values() if one.assurance == "proved"} == {"witness"}
     assert sources(result)["upper"].missing
     assert dict(result.abilities)["introspection"] != "used"
+
+
+def test_what_an_overlay_may_only_remember_proves_no_lower() -> None:
+    """Whether a listing would write shows in xattrs that only root sees, and a lookup finds what was moved away too."""
+    where = plain()
+    for name in ("f", "d", "only1"):
+        assert os.path.lexists(f"{where}/{name}")
+    os.rename("/tmp/s/l1", "/tmp/s/was")
+    make("/tmp/s/l1")
+    for name in L1:
+        os.rename(f"/tmp/s/was/{name}", f"/tmp/s/l1/{name}")
+    result = taken(where, without=[OPENING])
+    assert states(result) == {"upper": "located", **dict.fromkeys(("lower/0", "lower/1", "work"), "consistent")}
+    assert states(taken(plain("/tmp/t", ",userxattr,uuid=null"), without=[OPENING]))["lower/1"] == "located"
+
+
+def test_what_is_not_listed_is_only_remembered() -> None:
+    where = plain(more=",userxattr,uuid=null")
+    for name in ("f", "d", "only1"):
+        assert os.path.lexists(f"{where}/{name}")
+    os.rename("/tmp/s/l1", "/tmp/s/was")
+    make("/tmp/s/l1")
+    for name in L1:
+        os.rename(f"/tmp/s/was/{name}", f"/tmp/s/l1/{name}")
+    result = taken(where, without=[OPENING])
+    assert states(result)["lower/1"] != "located"
+    assert states(result)["upper"] == "located"
 
 
 def test_swapped_names_do_not_deceive() -> None:
@@ -115,7 +142,7 @@ def test_a_twin_whose_uuid_the_upper_bears_does_not_deceive(more: str) -> None:
             os.setxattr("/tmp/s/u", "user.overlay.uuid", file_system_uuid(fd))
         except OSError as failure:
             pytest.skip(f"needs xattrs of users on tmpfs, and its UUID: {failure}")
-    where = overlay("/tmp/m", ["/tmp/s/l0", "/tmp/s/l1"], "/tmp/s/u", "/tmp/s/w", ",userxattr" + more)
+    where = overlay("/tmp/m", ["/tmp/s/l0", "/tmp/s/l1"], "/tmp/s/u", "/tmp/s/w", ",userxattr,uuid=null" + more)
     unmount("/tmp/s")
     mountapi.mount(b"/tmp/twin", b"/tmp/s", None, mountapi.MS_MOVE)
     assert "proved" not in {one.assurance for one in sources(taken(where)).values()}
@@ -263,7 +290,7 @@ def test_sources_that_are_gone() -> None:
 
 
 def test_a_dump_leaves_no_trace() -> None:
-    for more in ("", ",userxattr"):
+    for more in ("", ",userxattr,uuid=null"):
         where = plain(f"/tmp/s{len(more)}", more)
         make(f"/tmp/s{len(more)}/u/d")
         before = listing(f"/tmp/s{len(more)}")
