@@ -157,16 +157,20 @@ def _nothing_hidden(got: list[Mount]) -> list[Finding]:
 @every_vantage
 @pytest.mark.parametrize("place", ["first", "last"])
 def test_source_of_one_of_several(implementation: Implementation, vantage: Vantage, place: str) -> None:
-    """Wherever the overlay stands that can't be built, none is begun: to create one writes to its upper and work."""
+    """Wherever the overlay stands that can't be built, none is begun: to create one writes to its upper and work.
+
+    It is the first or the last in the image and by its mount point: a restorer may go by either.
+    """
     with Ready(implementation, PLAIN, vantage) as scene:
         another = _another(scene)
-        _mount(scene, another, "/m/another")
+        point = "/m/another" if place == "first" else "/m/other"
+        _mount(scene, another, point)
         another["layers"][0]["identity"]["generation"] ^= 1
         another["layers"][0]["identity"].pop("handle", None)
         if place == "first":
             scene.document["overlays"].reverse()
-        for point in (b"/new/m/merged", b"/new/m/another"):
-            scene.sandbox.do(files.make_directory, point)
+        for each in (b"/new/m/merged", b"/new" + point.encode()):
+            scene.sandbox.do(files.make_directory, each)
         before = scene.snapshot()
         found = list(refused.answer(_restore(scene), "OVSI-REST-002", "identity", "not-found"))
         after = scene.snapshot()

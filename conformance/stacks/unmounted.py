@@ -203,10 +203,10 @@ _EMPTIED = "its entries are in another directory by now"
 _EXCHANGED = (
     after("its-entries-in-another-of-its-name", "located", Emptied("lower/1", b"/b"), not_restored=_EMPTIED),
     after(
-        "entries-of-all-its-lowers-in-others",
-        "located",
-        Emptied("lower/0", b"/b"),
-        Emptied("lower/1", b"/c"),
+        "its-entries-in-another-and-it-removed",
+        {"lower/1": "deleted"},
+        Emptied("lower/1", b"/b"),
+        Delete("lower/1"),
         not_restored=_EMPTIED,
     ),
 )

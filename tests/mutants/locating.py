@@ -165,9 +165,9 @@ def _as_at(document: Json, given: Given, source: Json, mount: Json, path: str) -
 @member(
     MUTANTS,
     "image",
-    "OVSI-DUMP-002 OVSI-DUMP-003 OVSI-DUMP-004",
+    "OVSI-DUMP-002 OVSI-DUMP-003 OVSI-DUMP-004 OVSI-DUMP-006 OVSI-LOC-002",
     f"{SOUND}[unmounted-its-entries-in-another-of-its-name-*]",
-    f"{SOUND}[unmounted-entries-of-all-its-lowers-in-others-*]",
+    f"{SOUND}[unmounted-its-entries-in-another-and-it-removed-*]",
 )
 def known_by_its_entries(document: Json, given: Given) -> None:
     """The directory of its name holds the very files that the overlay shows."""
@@ -175,14 +175,13 @@ def known_by_its_entries(document: Json, given: Given) -> None:
         return
     top = root(given) + given["mountpoint"]
     for source in document["overlays"][0]["layers"]:
-        where = source.get("location") or source.get("candidate") or {}
-        mount = next((each for each in document["mounts"] if each["id"] == where.get("mount")), None)
         name = source["declared"] if isinstance(source["declared"], str) else ""
-        if source["role"] != "lower" or not mount or not name.startswith(f"{mount['mountPoint']}/"):
+        above = [mount for mount in document["mounts"] if name.startswith(f"{mount['mountPoint']}/")]
+        if source["role"] != "lower" or not above:
             continue
         files = [entry for entry in _entries(root(given) + name) if entry.is_file(follow_symlinks=False)]
         if any(_inode(f"{top}/{entry.name}") == entry.inode() for entry in files):
-            _as_at(document, given, source, mount, name.removeprefix(mount["mountPoint"]))
+            _as_at(document, given, source, above[0], name.removeprefix(above[0]["mountPoint"]))
 
 
 def _inode(path: str) -> int | None:
