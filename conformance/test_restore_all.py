@@ -6,7 +6,7 @@ import pytest
 
 from .harness import describe, errands, files, mount_reader
 from .harness.cases import at
-from .harness.imagecheck import Json, entry
+from .harness.imagecheck import Json, entry, parse
 from .harness.implementation import Answer, Implementation, Outcome
 from .harness.judge import refused, restored
 from .harness.mounts import Mount
@@ -33,7 +33,7 @@ def _overlays(scene: Ready) -> list[Mount]:
     return [mount for mount in scene.table() if mount.kind == "overlay"]
 
 
-@pytest.mark.requirement("OVSI-REST-012", "OVSI-REST-018", "OVSI-REST-020", "OVSI-REST-021", "OVSI-REST-023")
+@pytest.mark.requirement(*(f"OVSI-REST-{number:03}" for number in (12, 18, 20, 21, 23, 36)))
 @every_vantage
 def test_each_mount_at_its_place(implementation: Implementation, vantage: Vantage) -> None:
     """One superblock, mounted as often and as the image says."""
@@ -44,6 +44,8 @@ def test_each_mount_at_its_place(implementation: Implementation, vantage: Vantag
         if answer.outcome is not Outcome.DONE:
             require([Finding("OVSI-REST-012", "restore --all", "done (exit 0)", str(answer))], text)
         require(_as_they_were(scene.truth.own_mounts, _overlays(scene)), text)
+        result = parse(scene.read(b"result.json") or b"{}")
+        require(restored.named({"overlays": [], **result}, _overlays(scene)), text)
 
 
 def _as_they_were(true: list[Mount], got: list[Mount]) -> list[Finding]:

@@ -193,15 +193,17 @@ def believes_what_the_image_says_of_types(words: list[str]) -> int:
 
 
 def _retold(words: list[str], change: str) -> int:
-    """A restore, whose result names the mount by what it is in the image."""
+    """A restore, whose result names the mount by what it is in the image, or by `id` one mount of each overlay."""
     code, path = reference(words), options(words).get("result", "-")
     if words[:1] == ["restore"] and code == 0 and os.path.isfile(path):
         with open(path) as file:
             told = json.load(file)
         was = {mount["id"]: mount[change] for mount in load(options(words))["mounts"] if change in mount}
         names = {overlay["id"]: overlay["mounts"] for overlay in load(options(words))["overlays"]}
-        for each in told["overlays"]:
+        for each in told["overlays"] if change != "id" else ():
             each[change] = next((was[name] for name in names[each["id"]]), each[change])
+        if change == "id":
+            told["overlays"] = list({each["id"]: each for each in told["overlays"]}.values())
         with open(path, "w") as file:
             json.dump(told, file)
     return code
@@ -215,3 +217,8 @@ def tells_where_it_was(words: list[str]) -> int:
 @member(MUTANTS, "be", "OVSI-REST-036", f"{RESTORER}exact[core-one-lower-*]", classes=ONLY)
 def tells_the_number_that_it_had(words: list[str]) -> int:
     return _retold(words, "mountId")
+
+
+@member(MUTANTS, "be", "OVSI-REST-036", "test_restore_all.py::test_each_mount_at_its_place[*]", classes=ONLY)
+def tells_of_one_mount_each(words: list[str]) -> int:
+    return _retold(words, "id")

@@ -139,22 +139,22 @@ def _timeless(entry: Entry) -> Entry:
 def _result(seen: Restoration) -> Iterator[Finding]:
     faults = _faults(seen)
     if not faults and seen.mount:
-        yield from _named(parsed(seen.result or b""), seen.mount)
+        yield from named(parsed(seen.result or b""), [seen.mount])
     for fault in faults:
         yield Finding("OVSI-REST-028", "the result", "a document that satisfies the result schema", fault)
     if not faults and b"--accept" not in seen.answer.ran.argv and (told := _told(seen)):
         yield Finding("OVSI-REST-028", "accepted", "nothing: no --accept was given", str(told))
 
 
-def _named(document: Json, mount: Mount) -> Iterator[Finding]:
-    """The mount that was made is the one that the result names."""
-    for each in document["overlays"]:
-        if raw(each["mountPoint"]) != mount.point:
-            yield Finding("OVSI-REST-036", "the result: mountPoint", repr(mount.point), str(each["mountPoint"]))
-        if each.get("mountId", mount.id) != mount.id:
-            yield Finding("OVSI-REST-036", "the result: mountId", str(mount.id), str(each["mountId"]))
-    if not document["overlays"]:
-        yield Finding("OVSI-REST-036", "the result: overlays", f"the mount at {mount.point!r}", "none")
+def named(document: Json, made: list[Mount]) -> Iterator[Finding]:
+    """The mounts that were made are those that the result names."""
+    told = {raw(each["mountPoint"]): each.get("mountId") for each in document["overlays"]}
+    true = {mount.point: mount.id for mount in made}
+    if told.keys() != true.keys():
+        yield Finding("OVSI-REST-036", "the result: mountPoint", str(sorted(true)), str(sorted(told)))
+    for point in told.keys() & true.keys():
+        if told[point] not in (None, true[point]):
+            yield Finding("OVSI-REST-036", f"the result: mountId at {point!r}", str(true[point]), str(told[point]))
 
 
 def _told(seen: Restoration) -> list[tuple[str, str]]:
