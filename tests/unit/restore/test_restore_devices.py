@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from ovsi.plan import Mapping, Request
 from ovsi.restore import restore
 from ovsi.restore.devices import device_of
 
+from tests.support import command
 from tests.support.unmounting import unmount
 
 from . import images
@@ -117,8 +117,7 @@ def test_the_command(vantage: str, disk: str) -> None:
     Path("image").write_bytes(encode(stack(disk)))
 
     def ovsi(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "ovsi", "restore", "--image", "image", "--target", "t", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return command.run("restore", "--image", "image", "--target", "t", *words)
 
     refused = ovsi()
     assert (refused.returncode, Path("t").is_mount()) == (1, False)

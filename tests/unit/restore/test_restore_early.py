@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from ovsi.linux.handles import AT_HANDLE_FID, handle_of_fd
 from ovsi.plan import Mapping, Request
 from ovsi.restore import restore
 
+from tests.support import command
 from tests.support.unmounting import unmount
 
 from . import images
@@ -186,8 +185,7 @@ def test_a_result_that_the_mount_would_hide(vantage: str, result: str) -> None:
     Path("t/sub").mkdir()
     Path("link").symlink_to("t/result")
     before = snapshot()
-    command = [sys.executable, "-m", "ovsi", "restore", "--image", "image", "--target", "t", "--result", result]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = command.run("restore", "--image", "image", "--target", "t", "--result", result)
     error = json.loads(run.stderr.splitlines()[-1])
     assert (run.returncode, error["code"], error["subject"]) == (1, "target-busy", result)
     assert snapshot() == before

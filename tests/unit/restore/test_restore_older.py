@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ from ovsi.linux import mountapi
 from ovsi.plan import Request
 from ovsi.restore import restore
 
+from tests.support import command
 from tests.support.unmounting import unmount
 
 from . import images, test_restore_mounts, test_restore_stacks
@@ -155,10 +154,6 @@ def test_nothing_newer_is_needed(vantage: str, layers: int, lacks: tuple[Lack, .
     assert Path("t/who").read_text() == "up"
 
 
-def ovsi(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "ovsi", *words], capture_output=True, text=True, check=False)
-
-
 @pytest.mark.as_root
 @pytest.mark.parametrize("layers", [2, 500])
 @pytest.mark.parametrize("lacks", LACKS.values(), ids=LACKS)
@@ -171,11 +166,11 @@ def test_a_dump_needs_nothing_newer(vantage: str, layers: int, lacks: tuple[Lack
     mountapi.mount(None, b"/tmp/root/a", None, mountapi.MS_SHARED)
     mountapi.mount(b"/tmp/root/a", b"/tmp/root/b", None, mountapi.MS_BIND)
     lack(*lacks)
-    dump = ovsi("dump", "--pid", str(os.getpid()), "--mountpoint", "/tmp/root/a", "--output", "image")
+    dump = command.run("dump", "--pid", str(os.getpid()), "--mountpoint", "/tmp/root/a", "--output", "image")
     assert (dump.returncode, dump.stderr) == (0, "")
     for point in (b"/tmp/root/a", b"/tmp/root/b"):
         unmount(point)
-    again = ovsi("restore", "--image", "image", "--all", "--root", "/")
+    again = command.run("restore", "--image", "image", "--all", "--root", "/")
     assert (again.returncode, again.stderr) == (0, "")
     a, b = entry("/tmp/root/a"), entry("/tmp/root/b")
     assert a.shared == b.shared is not None
