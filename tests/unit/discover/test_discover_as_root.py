@@ -412,7 +412,7 @@ def test_more_namespaces_than_descriptors_are_usual(may_have_more: bool) -> None
         unmount("/tmp/s")
 
     with contextlib.ExitStack() as stack:
-        for _ in range(12):
+        for _ in range(32):
             stack.enter_context(Helper(leave))
         stack.enter_context(Helper(lambda: namespaces.unshare(namespaces.CLONE_NEWNS)))
         unmount("/tmp/s")
