@@ -7,6 +7,7 @@ import ctypes
 import os
 import resource
 import signal
+from itertools import count, islice
 
 import pytest
 from ovsi.dump import EVERY_OVERLAY, RUNGS, at_mountpoint, dump, with_mount_id
@@ -412,12 +413,13 @@ def test_more_namespaces_than_descriptors_are_usual(may_have_more: bool) -> None
         unmount("/tmp/s")
 
     with contextlib.ExitStack() as stack:
-        for _ in range(32):
+        for _ in range(12):
             stack.enter_context(Helper(leave))
         stack.enter_context(Helper(lambda: namespaces.unshare(namespaces.CLONE_NEWNS)))
         unmount("/tmp/s")
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        few = max(map(int, os.listdir("/proc/self/fd"))) + 20  # beside those of the test's own process
+        used = set(map(int, os.listdir("/proc/self/fd")))
+        few = next(islice((number for number in count() if number not in used), 20, None))  # twenty are left
         resource.setrlimit(resource.RLIMIT_NOFILE, (few, most if may_have_more else few))
         if may_have_more:
             assert set(states(taken(where)).values()) == {"elsewhere"}
