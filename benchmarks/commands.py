@@ -40,7 +40,7 @@ def restore(image: Path, target: Path) -> list[str]:
 
 def restore_by(way: str, image: Path, target: Path) -> list[str]:
     """The same by a way of layer setup that this kernel need not prefer: `descriptor`, `append` or `page`."""
-    return [sys.executable, str(Path(__file__).with_name("forced.py")), way, *restore(image, target)[1:]]
+    return ["env", f"OVSI_SETUP={way}", *restore(image, target)]
 
 
 def suite(workers: int) -> list[str]:

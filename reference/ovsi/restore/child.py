@@ -19,6 +19,7 @@ from ..linux.syscall import libc_function
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     Outcome = tuple[object, Sequence[int]]
 
@@ -30,10 +31,13 @@ _SIZE = foreign.sizeof(foreign.c_int)
 
 _prctl = libc_function("prctl", foreign.c_int, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong, foreign.c_ulong)
 
+_ending: list[int] = []  # children that have said all that they had to
 
-def in_child(work: Callable[[], Outcome]) -> tuple[object, list[int]]:
+
+def in_child(work: Callable[[], Outcome], *, may_linger: bool = False) -> tuple[object, list[int]]:
     """Run `work` in a forked child and return what it returns: plain data, and descriptors, here under new numbers.
 
+    A child that may linger is waited for by `reap`: its namespaces take a while to end, in which there is work to do.
     Raises what `work` raised, if that was a Refusal or an OSError; OSError EPIPE where the child ended without a word.
     """
     here, there = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
@@ -43,23 +47,34 @@ def in_child(work: Callable[[], Outcome]) -> tuple[object, list[int]]:
         here.close()
         _work_and_exit(work, there, parent)
     there.close()
+    _ending.append(child)
+    kind = ""
+    value: Any = None
+    descriptors: list[int] = []
     try:
         data, descriptors = _receive(here)
+        if data:
+            kind, value = marshal.loads(data)
     finally:
         here.close()
-        os.waitpid(child, 0)
-    if not data:
-        for fd in descriptors:
-            os.close(fd)
-        raise OSError(errno.EPIPE, "a child process of the restore ended without an answer")
-    kind, value = marshal.loads(data)
+        if kind != "done" or not may_linger:
+            reap()
     if kind == "done":
         return value, descriptors
     for fd in descriptors:
         os.close(fd)
     if kind == "refusal":
         raise Refusal(*value)
-    raise OSError(*value)
+    if kind == "oserror":
+        raise OSError(*value)
+    raise OSError(errno.EPIPE, "a child process of the restore ended without an answer")
+
+
+def reap() -> None:
+    """Wait for the children that linger."""
+    while _ending:
+        os.waitpid(_ending[-1], 0)
+        _ending.pop()
 
 
 def die_with_parent() -> None:
@@ -69,10 +84,12 @@ def die_with_parent() -> None:
 
 def _work_and_exit(work: Callable[[], Outcome], answer: _socket.socket, parent: int) -> None:
     code = 1
+    _ending.clear()  # which are the parent's
     try:
         die_with_parent()
         if os.getppid() == parent:
             _send(answer, *_outcome(work))
+            reap()
             code = 0
     finally:
         os._exit(code)

@@ -71,16 +71,19 @@ def set_true_names(fs: int, opened: Sequence[Opened]) -> None:
     os.chroot(b".")
     own.stand_among_descriptors()
     made: set[bytes] = {b""}
+    links: set[bytes] = set()
     for source, name in zip(opened, names, strict=True):
         key = KEYS[source.plan.role]
         given = name.replace(b"\\", b"\\\\") if source.plan.role in ("upper", "work") else name
         if len(given) > _LONGEST or not name.startswith(b"/") or name in made:
             set_string(fs, key, b"%d" % source.fd)
             continue
-        _make_parents(name, made)
+        _make_parents(name, made, links)
+        if name in links:  # two mounts may show one path
+            os.unlink(name)
         os.symlink(b"/%s/self/fd/%d" % (_PROC, source.fd), name)
+        links.add(name)
         set_string(fs, key, given)
-        os.unlink(name)
     setns(home, CLONE_NEWNS)
     os.fchdir(root)
     os.chroot(b".")
@@ -93,9 +96,12 @@ def _name(source: Opened) -> bytes:
     return b"" if name == b"/" else name
 
 
-def _make_parents(path: bytes, made: set[bytes]) -> None:
+def _make_parents(path: bytes, made: set[bytes], links: set[bytes]) -> None:
+    """Directories above a path; a link that served, of a layer that another lies below, makes room."""
     parent = path[: path.rfind(b"/")]
     if parent not in made:
-        _make_parents(parent, made)
+        _make_parents(parent, made, links)
+        if parent in links:
+            os.unlink(parent)
         os.mkdir(parent)
         made.add(parent)

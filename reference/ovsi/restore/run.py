@@ -10,6 +10,7 @@ from ..linux.files import read_file
 from ..plan.make import make_plan
 from ..plan.records import Host
 from . import own
+from .child import reap
 from .commit import Commit
 from .prepare import Restore
 from .result import Result
@@ -46,6 +47,8 @@ def restore(image: Image, request: Request, *, setup: Setup | None = None) -> Re
             return restore_beside(plan.pid, plan, forced)
     except OSError as failure:
         raise from_oserror(failure) from failure
+    finally:
+        reap()
 
 
 def _here(plan: Plan, forced: Setup | None) -> Result:

@@ -76,7 +76,7 @@ def build(
             raise
 
     try:
-        options, mounts = in_child(work)
+        options, mounts = in_child(work, may_linger=True)
     finally:
         if context is not None:
             os.close(context)
