@@ -10,6 +10,7 @@ from ..plan.paths import plain
 from ..record import Record
 from . import own
 from .attributes import set_after
+from .child import reap
 from .result import Done
 from .target import open_directory, parent_is_shared, refuse_mount_point
 
@@ -47,6 +48,7 @@ class Commit:
 
     def run(self) -> list[Done]:
         """All of them, in order. Raises Refusal, OSError: then none of them is mounted."""
+        reap()  # nothing may fail behind the commit
         done: list[Done] = []
         opened = len(self.targets)
         try:
