@@ -31,6 +31,16 @@ def plain(base: str = "/tmp/s", more: str = "") -> str:
 PROVED = {"upper": "located", "lower/0": "located", "lower/1": "located", "work": "consistent"}
 
 
+def empty_the_lower(where: str) -> None:
+    """Move all that the overlay has shown of its last lower into a new directory of that name."""
+    for name in L1:
+        assert os.path.lexists(f"{where}/{name}")
+    os.rename("/tmp/s/l1", "/tmp/s/was")
+    make("/tmp/s/l1")
+    for name in L1:
+        os.rename(f"/tmp/s/was/{name}", f"/tmp/s/l1/{name}")
+
+
 def test_upper_and_lowers_are_proved_by_witnesses() -> None:
     result = taken(plain(more=",userxattr,uuid=null"), without=[OPENING])
     assert states(result) == PROVED
@@ -43,12 +53,7 @@ def test_upper_and_lowers_are_proved_by_witnesses() -> None:
 def test_what_an_overlay_may_only_remember_proves_no_lower() -> None:
     """Whether a listing would write shows in xattrs that only root sees, and a lookup finds what was moved away too."""
     where = plain()
-    for name in ("f", "d", "only1"):
-        assert os.path.lexists(f"{where}/{name}")
-    os.rename("/tmp/s/l1", "/tmp/s/was")
-    make("/tmp/s/l1")
-    for name in L1:
-        os.rename(f"/tmp/s/was/{name}", f"/tmp/s/l1/{name}")
+    empty_the_lower(where)
     result = taken(where, without=[OPENING])
     assert states(result) == {"upper": "located", **dict.fromkeys(("lower/0", "lower/1", "work"), "consistent")}
     assert states(taken(plain("/tmp/t", ",userxattr,uuid=null"), without=[OPENING]))["lower/1"] == "located"
@@ -56,12 +61,7 @@ def test_what_an_overlay_may_only_remember_proves_no_lower() -> None:
 
 def test_what_is_not_listed_is_only_remembered() -> None:
     where = plain(more=",userxattr,uuid=null")
-    for name in ("f", "d", "only1"):
-        assert os.path.lexists(f"{where}/{name}")
-    os.rename("/tmp/s/l1", "/tmp/s/was")
-    make("/tmp/s/l1")
-    for name in L1:
-        os.rename(f"/tmp/s/was/{name}", f"/tmp/s/l1/{name}")
+    empty_the_lower(where)
     result = taken(where, without=[OPENING])
     assert states(result)["lower/1"] != "located"
     assert states(result)["upper"] == "located"
