@@ -181,3 +181,15 @@ def listing(path: str) -> dict[str, tuple[Any, ...]]:
                 *(status.st_mtime_ns, status.st_ctime_ns, tuple(sorted(xattrs.items()))),
             )
     return found
+
+
+LOCATED = {"upper": "located", "lower/0": "located", "lower/1": "located", "work": "located"}
+
+
+def plain(base: str = "/tmp/s", more: str = "") -> str:
+    """Two lowers that share names, an upper and a work directory."""
+    make(f"{base}/l0", {"f": "0", "d": None, "only0": "x", "deep": None})
+    make(f"{base}/l1", {"f": "1", "d": None, "only1": "x"})
+    make(f"{base}/u", {"uf": "u", "ud": None})
+    make(f"{base}/w")
+    return overlay("/tmp/m", [f"{base}/l0", f"{base}/l1"], f"{base}/u", f"{base}/w", more)
