@@ -116,6 +116,12 @@ class _Strip(ast.NodeTransformer):
         checking = isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         return node.orelse if checking else node
 
+    def visit_Import(self, node: ast.Import) -> ast.stmt:
+        for alias in node.names:
+            if alias.name == "struct":  # which imports all of `_struct` and holds nothing else
+                alias.name, alias.asname = "_struct", "struct"
+        return node
+
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt | None:
         return None if node.module == "__future__" else node
 

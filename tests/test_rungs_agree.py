@@ -67,7 +67,7 @@ def _climb(rungs: LowerRungs, place: Place, device: str) -> Iterator[Told]:
 def held(pid: int) -> list[Told]:
     """What introspection says of the overlays of a process's mount namespace and of those below them."""
     place = Place(pid)
-    ladder = Ladder(place, Locator(place), frozenset(), {})
+    ladder = Ladder(place, Locator(place), frozenset(), dict)
     try:
         assert ladder.kernel.unavailable is None, ladder.kernel.unavailable
         mounted = {device: place.here.table.by_device(device) for device in overlays(place)}

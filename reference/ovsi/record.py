@@ -35,6 +35,9 @@ else:
         return lambda decorated: decorated
 
 
+_PLACES = [field(index, None) for index in range(40)]  # as many as a record may have
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=False, eq_default=True)
 class Record(_Tuple):
     """Base of immutable records: annotate the fields in the class body, give defaults by assignment.
@@ -45,29 +48,32 @@ class Record(_Tuple):
     """
 
     _fields: tuple[str, ...] = ()
-    _names: frozenset[str] = frozenset()
     _defaults: dict[str, Any] = {}
 
     def __init_subclass__(cls) -> None:
+        known, fields = cls.__dict__, cls._fields
         own = tuple([name for name in cls.__annotations__ if name[0] != "_"])
-        defaults = {name: cls.__dict__[name] for name in own if name in cls.__dict__}
-        for index, name in enumerate(own, len(cls._fields)):
-            setattr(cls, name, field(index, None))
-        cls._fields = cls._fields + own
-        cls._names = frozenset(cls._fields)
-        cls._defaults = cls._defaults | defaults
+        cls._defaults = cls._defaults | {name: known[name] for name in own if name in known}
+        for index, name in enumerate(own, len(fields)):
+            setattr(cls, name, _PLACES[index])
+        cls._fields = fields + own
 
     def __new__(cls, *values: Any, **named: Any) -> Self:
+        if not named and len(values) == len(cls._fields):
+            return unchecked(cls, values)
         if values:
             given = dict(zip(cls._fields, values, strict=False))
             if len(values) > len(given) or not given.keys().isdisjoint(named):
                 raise TypeError(f"{cls.__name__}: more values than fields, or a field given twice")
             named |= given
         state = cls._defaults | named
-        if state.keys() != cls._names:
-            wrong = sorted(state.keys() ^ cls._names)
-            raise TypeError(f"{cls.__name__}: missing or unknown: {', '.join(wrong)}")
-        return unchecked(cls, map(state.__getitem__, cls._fields))  # type: ignore[arg-type]  # any iterable will do
+        try:
+            if len(state) == len(cls._fields):
+                return unchecked(cls, map(state.__getitem__, cls._fields))  # type: ignore[arg-type]  # any iterable
+        except KeyError:
+            pass
+        wrong = sorted(state.keys() ^ set(cls._fields))
+        raise TypeError(f"{cls.__name__}: missing or unknown: {', '.join(wrong)}")
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         """What copies are made of (`copy`, `pickle`): the values one by one, not a tuple of them."""

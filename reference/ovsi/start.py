@@ -8,25 +8,27 @@ compiled file, one that its source has outlived or that is checked otherwise) is
 import gc
 import marshal
 import sys
-from _imp import _fix_co_filename  # type: ignore[attr-defined]  # which typeshed lacks
+from _imp import _fix_co_filename, extension_suffixes  # type: ignore[attr-defined]  # which typeshed lacks
 from os import O_CLOEXEC, O_RDONLY, _exit, close, read, stat
 from os import open as open_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec, SourceFileLoader
+    from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
     from importlib.util import MAGIC_NUMBER
     from types import CodeType, ModuleType
     from typing import Any
 else:  # the same, without the package `importlib`
     from _frozen_importlib import ModuleSpec
-    from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
+    from _frozen_importlib_external import MAGIC_NUMBER, ExtensionFileLoader, SourceFileLoader
 
 _PREFIX = f"{__package__}."
 _HERE = __file__.rpartition("/")[0]
 _HEADER = 16  # bytes: magic number, flags (0: checked by time and size), the source's time and size (PEP 552)
 _KIND = MAGIC_NUMBER + bytes(4)
 _ENDING = f".{sys.implementation.cache_tag}.pyc"
+_WRITTEN_IN_C = ("_ctypes", "_socket", "mmap")
+"""Modules that are mostly no part of the interpreter itself. The import system looks into three directories before."""
 _MOST = 1 << 20  # bytes that are read at once: more than any compiled file here has
 
 
@@ -88,17 +90,30 @@ def _bare_module(name: str, is_package: bool) -> "ModuleType":
 
 
 class Finder:
-    """A finder for `sys.meta_path` that knows the compiled modules of this package only."""
+    """A finder for `sys.meta_path` that knows the compiled modules of this package, and a few of the library's own."""
 
     def find_spec(self, name: str, _path: object = None, _target: object = None) -> "ModuleSpec | None":
         """How to import a module; None where the import system is to say."""
         if not name.startswith(_PREFIX):
-            return None
+            return _written_in_c(name) if name in _WRITTEN_IN_C else None
         place = _place(name)
         if found := _compiled(f"{place}.py"):
             return _spec(name, f"{place}.py", *found)
         source = f"{place}/__init__.py"
         return _spec(name, source, *found, package=place) if (found := _compiled(source)) else None
+
+
+def _written_in_c(name: str) -> "ModuleSpec | None":
+    """How to import such a module of the standard library: from the one directory where it can be, if it is there."""
+    for directory in sys.path:
+        if directory.endswith("/lib-dynload"):
+            path = f"{directory}/{name}{extension_suffixes()[0]}"
+            try:
+                stat(path)
+            except OSError:
+                return None
+            return ModuleSpec(name, ExtensionFileLoader(name, path), origin=path)
+    return None
 
 
 def _place(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..image.model import sources
-from ..image.write import encode
+from ..image.write import chunks
 from . import report
 from .files import open_output
 
@@ -22,7 +22,7 @@ def run(arguments: Arguments) -> int:
     """Write the image; exit code 0 where every source is proved and reachable, else 3."""
     with open_output(arguments.one("output")) as output:
         result = take(arguments, _selector(arguments))
-        output.write(encode(result.image))
+        output.write(*chunks(result.image))
     if result.complete:
         return 0
     for line in shortcomings(result.image):

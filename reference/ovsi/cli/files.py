@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         def __enter__(self) -> Self: ...
         def __exit__(self, *_error: object) -> None: ...
         def reserve(self, size: int) -> None: ...
-        def write(self, data: bytes) -> None: ...
+        def write(self, *data: bytes) -> None: ...
 
 
 _DIRECTORY, _REGULAR, _LINK, _FORMAT = 0o040000, 0o100000, 0o120000, 0o170000
@@ -111,10 +111,11 @@ class Stream:
     def reserve(self, size: int) -> None:
         """Nothing can be reserved there."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, *data: bytes) -> None:
         """All of the data. Raises Refusal: no-space, system-call."""
         try:
-            _write(self.fd, data)
+            for piece in data:
+                _write(self.fd, piece)
         except OSError as error:
             raise from_oserror(OSError(error.errno, f"write: {os.strerror(error.errno or 0)}"), self.name) from None
 
@@ -152,11 +153,12 @@ class Replacement:
             if error.errno not in _UNABLE:
                 raise _refused(error, self.name) from None
 
-    def write(self, data: bytes) -> None:
+    def write(self, *data: bytes) -> None:
         """All of the data, then the file in its place. Raises Refusal; nothing has changed then."""
         try:
-            _write(self.fd, data)
-            os.ftruncate(self.fd, len(data))
+            for piece in data:
+                _write(self.fd, piece)
+            os.ftruncate(self.fd, sum(map(len, data)))
             self._keep_mode_and_owner()
             os.fsync(self.fd)
             self._put_in_place()

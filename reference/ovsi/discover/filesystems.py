@@ -34,10 +34,10 @@ WITH_HANDLES = _MADE_INO32_GEN | {"tmpfs", "xfs", "btrfs"}
 def shortcoming(directory: Directory) -> str | None:
     """Why a directory can't be told from all others for good, None where it can."""
     fs_type = directory.fs_type
-    if fs_type == "btrfs" and directory.subvolume is None:
-        return "its btrfs subvolume is not known, and snapshots share inode numbers"
     if fs_type not in _LASTING:
         return f"inode numbers of {fs_type} name nothing for good"
+    if fs_type == "btrfs" and directory.subvolume is None:
+        return "its btrfs subvolume is not known, and snapshots share inode numbers"
     return None
 
 
@@ -64,10 +64,10 @@ def decode_handle(fs_type: str, handle: FileHandle) -> tuple[int, int, int | Non
 
 def make_handle(fs_type: str, inode: int, generation: int | None, subvolume: int | None = None) -> FileHandle | None:
     """The handle that the kernel would encode for a directory, where its form is known; else None."""
-    if fs_type in WITHOUT_GENERATION:
-        generation = 0
     if generation is None:
-        return None
+        if fs_type not in WITHOUT_GENERATION:
+            return None
+        generation = 0
     kind = _FILEID_INO32_GEN
     if fs_type == "tmpfs":
         data = _TMPFS.pack(generation, inode & 0xFFFF_FFFF, inode >> 32)

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from ..introspect.facts import DirectoryFacts, IdMap, LayerFacts, OverlayFacts
     from .options import ShownOptions
 
+    _Known = tuple[str, int, bytes | None, IdMap | None, IdMap | None, Verdict]  # a slot, a mount's maps, the verdict
+
 
 class HeldSources:
     """Verdicts by the facts that they rest on. One for a whole dump, which keeps the facts."""
 
     def __init__(self) -> None:
-        self._verdicts: dict[tuple[object, ...], Verdict] = {}
+        self._verdicts: dict[int, _Known] = {}  # by the directory's facts: the last one
         self._directories: dict[int, Directory] = {}
         self._filesystems: dict[tuple[bytes, tuple[int, int]], tuple[str, str, bool]] = {}
         self.on_overlays: dict[str, DirectoryFacts] = {}  # one for each overlay that bears a source
@@ -32,32 +34,34 @@ class HeldSources:
     def verdicts(self, facts: OverlayFacts, shown: ShownOptions) -> list[Verdict]:
         """A verdict a source: layers top to bottom, the work directory last. Overlays that share one share it here."""
         found = []
-        role, index, known = "", 0, self._verdicts
+        role, index, known, directories = "", 0, self._verdicts, self._directories
         for layer, name in zip(facts.layers, _names(facts, shown), strict=True):
-            index = index + 1 if layer.role == role else 0  # those of a role stand together
-            role, directory, uid_map, gid_map, _flags, _declared = tuple(layer)
-            key = (id(directory), index, name, id(uid_map), id(gid_map), role)
-            verdict = known.get(key)
-            if verdict is None:
-                maps = None if uid_map is None else _maps(uid_map, gid_map)
-                slot = unchecked(Slot, (role, index, name))
-                verdict = known[key] = held(slot, self._directory(directory), maps)
+            its_role, place, uid_map, gid_map, _flags, _declared = layer
+            index = index + 1 if its_role == role else 0  # those of a role stand together
+            role = its_role
+            last = known.get(id(place))
+            if last is not None and last[:3] == (role, index, name) and last[3] is uid_map and last[4] is gid_map:
+                found.append(last[5])
+                continue
+            directory = directories.get(id(place)) or self._directory(place)
+            maps = None if uid_map is None else _maps(uid_map, gid_map)
+            verdict = held(unchecked(Slot, (role, index, name)), directory, maps)
+            known[id(place)] = role, index, name, uid_map, gid_map, verdict
             found.append(verdict)
         if facts.work is not None:
             name = _single(shown.work, shown.work_as_shown, facts.workdir, facts.work.path)
-            slot = unchecked(Slot, ("work", 0, name))
-            found.append(held(slot, self._directory(facts.work), None))
+            directory = directories.get(id(facts.work)) or self._directory(facts.work)
+            found.append(held(unchecked(Slot, ("work", 0, name)), directory, None))
         return found
 
     def _directory(self, facts: DirectoryFacts) -> Directory:
-        directory = self._directories.get(id(facts))
-        if directory is None:
-            kind, numbers, uuid, inode, generation, subvolume, path, deleted, *_ = tuple(facts)
-            device, fs_type, generations = self._filesystems.get((kind, numbers)) or self._filesystem(kind, numbers)
-            which = (device, fs_type, inode, generation if generations else None, subvolume, path, deleted)
-            directory = self._directories[id(facts)] = unchecked(Directory, (*which, None, False, False, uuid))
-            if fs_type == "overlay":
-                self.on_overlays.setdefault(device, facts)
+        kind, numbers, uuid, inode, generation, subvolume, path, deleted, _flags, _superblock, _dentry = facts
+        device, fs_type, generations = self._filesystems.get((kind, numbers)) or self._filesystem(kind, numbers)
+        number = generation if generations else None
+        values = (device, fs_type, inode, number, subvolume, path, deleted, None, False, False, uuid)
+        directory = self._directories[id(facts)] = unchecked(Directory, values)
+        if fs_type == "overlay":
+            self.on_overlays.setdefault(device, facts)
         return directory
 
     def _filesystem(self, kind: bytes, numbers: tuple[int, int]) -> tuple[str, str, bool]:

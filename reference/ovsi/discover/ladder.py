@@ -10,6 +10,8 @@ from .options import ShownOptions, parse_shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..introspect.facts import DirectoryFacts, OverlayFacts
     from ..linux.mountinfo import Mount
     from .climb import LowerRungs
@@ -39,7 +41,7 @@ class Ladder:
         vantage: Vantage,
         locator: Locator,
         without: frozenset[str],
-        defaults: dict[bytes, bytes],
+        read_defaults: Callable[[], dict[bytes, bytes]],
         kernel: Kernel | None = None,
     ) -> None:
         self.vantage = vantage
@@ -47,8 +49,15 @@ class Ladder:
         self.without = without
         self.kernel = locator.kernel = kernel or Kernel(vantage, wanted=INTROSPECTION not in without)
         self.held_sources = HeldSources()
-        self.defaults = defaults
+        self._read_defaults = read_defaults
+        self._defaults: dict[bytes, bytes] | None = None
         self._lower_rungs: LowerRungs | None = None
+
+    def defaults(self) -> dict[bytes, bytes]:
+        """What options are that overlayfs does not show; read when it is first asked for, as most dumps need none."""
+        if self._defaults is None:
+            self._defaults = self._read_defaults()
+        return self._defaults
 
     def abilities(self) -> tuple[tuple[str, str], ...]:
         """Each rung and whether it serves."""
@@ -118,7 +127,7 @@ class Ladder:
         if self._lower_rungs is None:
             from .climb import LowerRungs  # most dumps need none of them
 
-            self._lower_rungs = LowerRungs(self.vantage, self.locator, self.without, self.defaults)
+            self._lower_rungs = LowerRungs(self.vantage, self.locator, self.without, self.defaults())
         slots = slots_of(shown)
         for slot in slots:
             findings.add(slot.name, INTROSPECTION, why)

@@ -131,15 +131,13 @@ class Locator:
     def _take(self, view: View, skip: int, siblings: list[Directory], parent: int, handles: HandleReader) -> None:
         """Those of the siblings that their parent's descriptor leads to, below this very mount."""
         mount, strip, said, at_once = view.mount, len(view.root), view.said, self._at_once
-        mount_of_entry, expected = handles.mount_of_entry, mount.mount_id
+        is_of_entry, mount_id = handles.is_of_entry, mount.mount_id
         for one in siblings:
-            path = one.path
-            assert path is not None
-            made = make_handle(one.fs_type, one.inode, one.generation, one.subvolume)
-            if made is None or mount_of_entry(parent, path[skip:], made) != expected:
-                continue
-            spot = unchecked(Spot, (path[strip:], mount, None, None))
-            at_once[id(one)] = unchecked(Located, ("located", one, spot, None, said, made))
+            _device, fs_type, inode, generation, subvolume, path, _deleted, _handle, _made, _none, _uuid = one
+            made = make_handle(fs_type, inode, generation, subvolume)
+            if made is not None and is_of_entry(parent, path[skip:], mount_id, made):
+                spot = unchecked(Spot, (path[strip:] if strip else path, mount, None, None))
+                at_once[id(one)] = unchecked(Located, ("located", one, spot, None, said, made))
 
     def guess(self, directory: Directory) -> Spot | None:
         """Where the directory would be by its path, not opened: a server may never answer."""

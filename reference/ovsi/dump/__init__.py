@@ -80,8 +80,7 @@ def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) ->
     if selector.kind == "all" and not vantage.here.table.consistent:
         return None  # one that came meanwhile might be missing
     locator = Locator(vantage)
-    defaults = module_defaults()
-    ladder = Ladder(vantage, locator, without, defaults)
+    ladder = Ladder(vantage, locator, without, module_defaults)
     try:
         tables = Tables(vantage, ladder)
         # Before anything else of the mounts: what has its 64-bit ID now and at the end was there all the time.
@@ -93,7 +92,7 @@ def _dump_once(vantage: Vantage, selector: Selector, without: frozenset[str]) ->
         if ladder.kernel.failures and vantage.here.changed():
             return None  # what could not be read may be gone
         accounts = ladder.accounts(overlays)
-        builder = Builder(tables, locator, defaults)
+        builder = Builder(tables, locator)
         entries = tuple([builder.overlay(account, f"o{number}") for number, account in enumerate(accounts)])
         if vantage.here.changed() and not _as_before(vantage, tables):
             return None

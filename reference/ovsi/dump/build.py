@@ -39,13 +39,13 @@ class Explanation(Record):
 class Builder:
     """Makes overlay entries; `complete` tells whether every source so far is proved and in reach."""
 
-    def __init__(self, tables: Tables, locator: Locator, module_defaults: dict[bytes, bytes]) -> None:
+    def __init__(self, tables: Tables, locator: Locator) -> None:
         self.tables = tables
         self.locator = locator
-        self.module_defaults = module_defaults
         self.complete = True
         self._accounts: list[tuple[str, Account]] = []  # they keep the verdicts, whose ids are keys here
         self._sources: dict[int, model.Source] = {}
+        self._mounts: dict[int, str] = {}  # ids by those of mounts of the dumped namespace, which its table keeps
         self._mounters: dict[tuple[object, ...], model.Mounter] = {}
         self._options: dict[tuple[object, ...], tuple[model.MountOption, ...]] = {}
         self._flags: dict[tuple[object, ...], tuple[str, ...]] = {}
@@ -71,7 +71,7 @@ class Builder:
         options = self._options.get(key)
         if options is None:
             # Held options are complete: what is off there, or not in this kernel, has no default to be stated.
-            acting = effective(account.shown, self.module_defaults if held is None else {}, held)
+            acting = effective(account.shown, self.tables.ladder.defaults() if held is None else {}, held)
             made = [
                 _option(*option) for option in acting if _is_utf8(option[0])
             ]  # else it stays in shown_options alone
@@ -95,20 +95,21 @@ class Builder:
 
     def _source(self, verdict: Verdict) -> model.Source:
         """The entry of a source, made."""
-        slot, assurance, why, method, directory, spot, idmap, idmap_known = tuple(verdict)
+        slot, assurance, why, method, directory, spot, idmap, idmap_known = verdict
         role, _index, declared = slot
         path = place = candidate = identity = None
         if directory is not None and assurance == "proved":
-            state, directory, spot, why, _said, confirmed = tuple(self.locator.locate(directory))
-            identity = self._identity(directory, spot, confirmed)
+            state, directory, spot, why, _said, confirmed = self.locator.locate(directory)
+            filesystem = self._filesystem(directory, spot)
+            identity = self._identity(directory, filesystem, confirmed)
             path = None if directory.deleted else directory.path
-            place = None if spot is None else self._place(spot, identity.filesystem)
+            place = None if spot is None else self._place(spot, filesystem)
         else:
             state, filesystem = "unknown", None
             if directory is not None:
                 spot = self.locator.guess(directory)
-                filesystem = self.tables.filesystem(directory, spot) if spot or method else None
-                identity = None if method is None else self._identity(directory, spot, None)
+                filesystem = self._filesystem(directory, spot) if spot or method else None
+                identity = None if method is None or filesystem is None else self._identity(directory, filesystem, None)
             candidate = None if spot is None else self._place(spot, filesystem)
         missing = () if declared is not None and idmap_known else _missing_of_source(verdict)
         maps = None if idmap is None or role == "work" else _layer_idmap(idmap)
@@ -132,27 +133,33 @@ class Builder:
             said += (("location", self.locator.locate(verdict.directory).said),)
         return Explanation(overlay, verdict.slot.name, said, verdict.explained())
 
-    def _identity(self, directory: Directory, spot: Spot | None, confirmed: FileHandle | None) -> model.Identity:
+    def _filesystem(self, directory: Directory, spot: Spot | None) -> str:
+        return self.tables.filesystem_ids.get(directory.device) or self.tables.filesystem(directory, spot)
+
+    def _identity(self, directory: Directory, filesystem: str, confirmed: FileHandle | None) -> model.Identity:
         """What tells a directory from others; `confirmed`: the kernel's handle of one that is known without."""
-        handle = confirmed or directory.handle
+        _device, fs_type, inode, generation, subvolume, _path, _deleted, handle, handle_made, _none, _uuid = directory
         made = None
-        if handle is not None:
-            made_by = "kernel" if confirmed or not directory.handle_made else "producer"
-            made = unchecked(model.Handle, (*handle, made_by))
-        generation, subvolume = directory.generation, directory.subvolume
-        usual = made is not None and generation is not None and directory.fs_type != "btrfs"
+        if confirmed is not None:
+            made = unchecked(model.Handle, (*confirmed, "kernel"))
+        elif handle is not None:
+            made = unchecked(model.Handle, (*handle, "producer" if handle_made else "kernel"))
+        usual = made is not None and generation is not None and fs_type != "btrfs"
         missing = () if usual else _missing_of_identity(directory, made is not None)
-        filesystem = self.tables.filesystem(directory, spot)
-        return unchecked(model.Identity, (filesystem, directory.inode, generation, subvolume, made, missing))
+        return unchecked(model.Identity, (filesystem, inode, generation, subvolume, made, missing))
 
     def _place(self, spot: Spot, filesystem: str | None) -> model.Place:
         """A place in the terms of the image; `filesystem`: the id of the one that is there, where it is known."""
-        path, mount, namespace, process = tuple(spot)
+        path, mount, namespace, process = spot
         if process is not None:
             pid, start, through = process
             return model.Place(process=model.Process(pid=pid, start_time=start, through=through), path=path)
-        tables = self.tables
-        name = tables.mount(mount, filesystem or tables.of_mount(mount), namespace)
+        name = self._mounts.get(id(mount)) if namespace is None else None
+        if name is None:
+            tables = self.tables
+            name = tables.mount(mount, filesystem or tables.of_mount(mount), namespace)
+            if namespace is None:
+                self._mounts[id(mount)] = name
         return unchecked(model.Place, (name, None, path))
 
 

@@ -94,9 +94,9 @@ def overlays_of_system(*, without: frozenset[str] = frozenset()) -> System:
 
 def _look(vantage: Vantage, without: frozenset[str], *, last: bool) -> System | None:
     """None where overlays came or went meanwhile; the last time what is there is described all the same."""
-    locator, parameters = Locator(vantage), module_defaults()
+    locator = Locator(vantage)
     kernel = WholeKernel(vantage, wanted=INTROSPECTION not in without)
-    ladder = Ladder(vantage, locator, without, parameters, kernel)
+    ladder = Ladder(vantage, locator, without, module_defaults, kernel)
     try:
         seats = _seats(vantage)
         held = kernel.devices()
@@ -110,7 +110,7 @@ def _look(vantage: Vantage, without: frozenset[str], *, last: bool) -> System | 
             devices = [device for device in dict.fromkeys((*seats, *held)) if device in known]
             here, tables = vantage.here.table, Tables(vantage, ladder)
             accounts = ladder.accounts({device: sorted(here.by_device(device), key=_by_id) for device in devices})
-            builder = Builder(tables, locator, parameters)
+            builder = Builder(tables, locator)
             overlays = [builder.overlay(account, f"o{number}") for number, account in enumerate(accounts)]
             images = [_image(vantage, tables, overlays)] if overlays else []
             complete = builder.complete

@@ -31,7 +31,8 @@ class Tables:
         self.ladder = ladder
         self.filesystems: list[model.Filesystem] = []
         self.mounts: list[model.Mount] = []
-        self._filesystem_ids: dict[str, str] = {}
+        self.filesystem_ids: dict[str, str] = {}
+        """Device to id."""
         self._mount_ids: dict[tuple[int | None, int], str] = {}
         self._unique: dict[int | None, dict[int, int]] = {}
         self._attributes: dict[tuple[bytes, ...], tuple[str, ...]] = {}
@@ -56,7 +57,7 @@ class Tables:
 
     def overlay(self, account: Account) -> str:
         """The id of an overlay's own file system."""
-        known = self._filesystem_ids.get(account.device)
+        known = self.filesystem_ids.get(account.device)
         if known is not None:
             return known
         source = account.mounts[0].source if account.mounts else None
@@ -66,7 +67,7 @@ class Tables:
 
     def filesystem(self, directory: Directory, spot: Spot | None) -> str:
         """The id of the file system that a directory is on."""
-        known = self._filesystem_ids.get(directory.device)
+        known = self.filesystem_ids.get(directory.device)
         if known is not None:
             return known
         uuid: str | None = None
@@ -115,7 +116,7 @@ class Tables:
     def _add_filesystem(
         self, fs_type: str, device: str, uuid: str | None, source: bytes | None, missing: tuple[tuple[str, str], ...]
     ) -> str:
-        name = self._filesystem_ids[device] = f"fs{len(self.filesystems)}"
+        name = self.filesystem_ids[device] = f"fs{len(self.filesystems)}"
         stability = stability_of(fs_type)
         self.filesystems.append(unchecked(model.Filesystem, (name, fs_type, device, uuid, source, stability, missing)))
         return name

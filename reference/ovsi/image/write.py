@@ -5,8 +5,6 @@ The `json` module is not imported: that would take longer than all that is done 
 
 from __future__ import annotations
 
-from binascii import b2a_base64
-
 from . import model
 from .shape import properties
 from .strings import string
@@ -26,14 +24,33 @@ def encode(image: model.Image) -> bytes:
 
 
 def chunks(image: model.Image) -> Iterator[bytes]:
-    """The document in pieces: the tables, then one an overlay."""
+    """The document in pieces of some kilobytes: copies of a whole one take longer to get memory for than to make."""
+    texts: list[str] = []
+    for text in _texts(image):
+        texts.append(text)
+        if len(texts) == _MANY:
+            yield "".join(texts).encode()
+            texts.clear()
+    yield "".join(texts).encode()
+
+
+def _texts(image: model.Image) -> Iterator[str]:
+    """The tables, and of each overlay its layers, of which there may be hundreds, each for itself."""
     tables = ",\n ".join(_parts(image, _IMAGE_STEPS[:-1]))
-    yield f'{{\n "format": "overlay-source-image",\n {tables},\n "overlays": ['.encode()
+    yield f'{{\n "format": "overlay-source-image",\n {tables},\n "overlays": ['
+    one_layer = _remembered(_layer) if len(image.overlays) > 1 else _layer
     comma = ""
     for overlay in image.overlays:
-        yield f"{comma}\n  {{\n   {_OVERLAY_LINE.join(_parts(overlay, _OVERLAY_STEPS))}\n  }}".encode()
+        yield f'{comma}\n  {{\n   {_OVERLAY_LINE.join(_parts(overlay, _BEFORE_LAYERS))}{_OVERLAY_LINE}"layers": ['
+        layers = map(one_layer, overlay.layers)
+        yield next(layers)[1:]  # without a comma before it
+        yield from layers
+        yield "\n   ]"
+        for part in _parts(overlay, _AFTER_LAYERS):
+            yield _OVERLAY_LINE + part
+        yield "\n  }"
         comma = ","
-    yield b"\n ]\n}\n"
+    yield "\n ]\n}\n"
 
 
 def bytes_(value: bytes) -> str:
@@ -41,6 +58,8 @@ def bytes_(value: bytes) -> str:
     try:
         return string(value.decode())
     except UnicodeDecodeError:
+        from binascii import b2a_base64  # most names are UTF-8
+
         return f'{{"base64": "{b2a_base64(value, newline=False).decode()}"}}'
 
 
@@ -93,8 +112,6 @@ def _inline(kind: type[model.Entry]) -> Encoder:
             steps.extend(_steps(kind))
         return "{" + ", ".join(_parts(record, steps)) + "}"
 
-    if issubclass(kind, model.Source):
-        return _remembered(lambda source: _usual_source(source) or encoder(source))
     return encoder
 
 
@@ -102,9 +119,11 @@ def _inline(kind: type[model.Entry]) -> Encoder:
 # these equal to the general way, which takes three times as long.
 
 
-def _usual_source(source: model.Source) -> str | None:
-    values: Any = source  # a tuple, as are its parts
-    declared, identity, path, state, assurance, method, place, candidate, idmap, reason, requires, missing = values[:12]
+def _usual_layer(layer: model.Layer) -> str | None:
+    values: Any = layer  # a tuple, as are its parts
+    declared, identity, path, state, assurance, method, place, candidate, idmap, reason, requires, missing, role = (
+        values
+    )
     if candidate or idmap or reason or requires or missing or identity is None or place is None:
         return None
     filesystem, inode, generation, subvolume, handle, unknown = identity
@@ -114,15 +133,35 @@ def _usual_source(source: model.Source) -> str | None:
     kind, data, made_by = handle
     if declared is None or path is None or method is None or mount is None or made_by is None:
         return None
-    role = f'"role": {_word(source.role)}, ' if isinstance(source, model.Layer) else ""
+    words = role, filesystem, kind, made_by, state, assurance, method, mount
+    head, before_inode, before_bytes, after_bytes, before_place = _around.get(words) or _words_around(words)
     inside = bytes_(path)
     return (
-        f'{{{role}"declared": {bytes_(declared)}, "identity": {{"filesystem": {_word(filesystem)}, '
-        f'"inode": "{inode}", "generation": {generation}, '
-        f'"handle": {{"type": {kind}, "bytes": "{data.hex()}", "madeBy": {_word(made_by)}}}}}, "path": {inside}, '
-        f'"state": {_word(state)}, "assurance": {_word(assurance)}, "method": {_word(method)}, '
-        f'"location": {{"mount": {_word(mount)}, "path": {inside if below == path else bytes_(below)}}}}}'
+        f'{head}{bytes_(declared)}{before_inode}{inode}", "generation": {generation}{before_bytes}{data.hex()}'
+        f"{after_bytes}{inside}{before_place}{inside if below == path else bytes_(below)}}}}}"
     )
+
+
+_around: dict[tuple[Any, ...], tuple[str, str, str, str, str]] = {}
+
+
+def _words_around(words: tuple[Any, ...]) -> tuple[str, str, str, str, str]:
+    """What stands around that which differs from layer to layer."""
+    kind = words[2]
+    role, filesystem, made_by, state, assurance, method, mount = [_word(word) for word in words[:2] + words[3:]]
+    found = _around[words] = (
+        f'{{"role": {role}, "declared": ',
+        f', "identity": {{"filesystem": {filesystem}, "inode": "',
+        f', "handle": {{"type": {kind}, "bytes": "',
+        f'", "madeBy": {made_by}}}}}, "path": ',
+        f', "state": {state}, "assurance": {assurance}, "method": {method}, "location": {{"mount": {mount}, "path": ',
+    )
+    return found
+
+
+def _layer(layer: model.Layer) -> str:
+    """A layer with the comma and the line's begin before it."""
+    return f",\n    {_usual_layer(layer) or _any_layer(layer)}"
 
 
 def _repeated(one: Encoder) -> Encoder:
@@ -182,7 +221,7 @@ def _steps(record: type[model.Entry], line: str = "") -> list[Step]:
         one = _ENCODERS.get(kind, string) if isinstance(kind, str) else _inline(kind)
         if many:
             one = _array(one, "" if isinstance(kind, str) else line)
-            one = _repeated(one) if line and kind is not model.Layer else one
+            one = _repeated(one) if line else one
         elif nullable and required:
             one = _or_null(one)
         steps.append((record._fields.index(field), field, f'"{name}": ', one, _NOTHING if required else absent))
@@ -190,6 +229,11 @@ def _steps(record: type[model.Entry], line: str = "") -> list[Step]:
 
 
 _NOTHING = object()  # what a required property is never
+_MANY = 64  # texts in a piece of the document
 _OVERLAY_LINE = ",\n   "
-_OVERLAY_STEPS = _steps(model.Overlay, "\n   ")
 _IMAGE_STEPS = _steps(model.Image, "\n ")
+_BEFORE_LAYERS = _steps(model.Overlay, "\n   ")
+_AT = [field for _, field, *_ in _BEFORE_LAYERS].index("layers")
+_AFTER_LAYERS = _BEFORE_LAYERS[_AT + 1 :]
+del _BEFORE_LAYERS[_AT:]
+_any_layer = _inline(model.Layer)

@@ -98,6 +98,7 @@ class Btf:
         for index in () if offset is None else self._indices_of(offset):
             info = index + 1
             if info < len(self._words) and self._looks_like_struct(info):
+                self._found[offset or 0] = self._types + 4 * index
                 return self._struct(info)
         return None
 

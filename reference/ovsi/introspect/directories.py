@@ -31,7 +31,7 @@ class Directories:
     def __init__(self, layout: Layout, snapshot: Snapshot) -> None:
         self._layout = layout
         self._snapshot = snapshot
-        self._dentries = snapshot.rows(layout[shapes.Dentry], ())
+        self._dentries: dict[int, tuple[int, int, int, int, int, int]] = {}  # in the order of shapes.Dentry
         self._superblocks = snapshot.rows(layout[shapes.Superblock], ())
         self._types: dict[int, bytes] = {}
         self._names: dict[int, bytes] = {}
@@ -39,26 +39,23 @@ class Directories:
 
     def load(self, dentries: Iterable[int]) -> None:
         """Reads dentries, their ancestors level by level, and the names of all of them."""
-        snapshot, view = self._snapshot, self._layout[shapes.Dentry]
-        names, known = self._names, self._dentries.__getitem__
+        snapshot, view, known = self._snapshot, self._layout[shapes.Dentry], self._dentries
         new: list[int] = []
-        level = {dentry for dentry in dentries if dentry not in names}
+        level = [dentry for dentry in dict.fromkeys(dentries) if dentry not in known]
         for _ in range(_MAX_DEPTH):
             if not level:
                 break
-            snapshot.rows(view, level)
+            known.update(zip(level, snapshot.values(view, level), strict=True))
             new += level
-            names.update(dict.fromkeys(level, b""))
-            level = {row.parent for row in map(known, level)}.difference(names)
+            level = list({known[dentry][1] for dentry in level}.difference(known))
         else:
             raise Inconsistent(f"a directory is more than {_MAX_DEPTH} levels deep")
         if new:
-            columns = view.columns("name", "name_length", "superblock")
-            pointers, lengths, superblocks = zip(*map(columns, map(known, new)), strict=True)
+            _, _, lengths, pointers, _, superblocks = zip(*map(known.__getitem__, new), strict=True)
             found = snapshot.strings(pointers, "name")
             if tuple(map(len, found)) != lengths:
                 raise Inconsistent("the name of a directory changed while it was read")
-            names.update(zip(new, found, strict=True))
+            self._names.update(zip(new, found, strict=True))
             self.load_superblocks(set(superblocks))
 
     def load_superblocks(self, superblocks: Iterable[int]) -> None:
@@ -70,6 +67,10 @@ class Directories:
             view = self._layout[shapes.FilesystemType]
             known = snapshot.rows(view, new)
             types.update(zip(new, snapshot.strings([known[kind].name for kind in new], "type name"), strict=True))
+
+    def superblock_of(self, dentry: int) -> shapes.Superblock:
+        """The superblock of a loaded dentry."""
+        return self._superblocks[self._dentries[dentry][5]]
 
     def superblock(self, address: int) -> shapes.Superblock:
         """A superblock that was loaded."""
@@ -84,14 +85,13 @@ class Directories:
 
         None for one that is not connected to that root.
         """
-        paths, rows = self._paths, self._dentries
+        paths, known = self._paths, self._dentries
         chain: list[int] = []
         at = dentry
         while at not in paths:
-            row = rows[at]
-            parent = row.parent
+            _, parent, _, _, _, superblock = known[at]
             if parent == at:
-                at_root = self._superblocks[row.superblock].root == at
+                at_root = self._superblocks[superblock].root == at
                 paths[at] = (b"", False) if at_root else (None, False)
                 break
             chain.append(at)
@@ -102,16 +102,15 @@ class Directories:
         for at in reversed(chain):
             if path is not None:
                 path = path + b"/" + self._names[at]
-            unhashed = unhashed or not rows[at].hashed
+            unhashed = unhashed or not known[at][0]
             paths[at] = path, unhashed
         return path if path != b"" else b"/", unhashed
 
     def below(self, dentry: int, top: int) -> bytes | None:
         """The path of a loaded dentry below another one, which must be an ancestor; None if it is not."""
-        rows = self._dentries
         parts: list[bytes] = []
         while dentry != top:
-            parent = rows[dentry].parent
+            parent = self._dentries[dentry][1]
             if parent == dentry or len(parts) > _MAX_DEPTH:
                 return None
             parts.append(self._names[dentry])
@@ -124,32 +123,29 @@ class Directories:
         """Directories by their dentries."""
         wanted = list(dict.fromkeys(dentries))
         self.load(wanted)
-        rows = [self._dentries[dentry] for dentry in wanted]
-        addresses = [row.inode for row in rows]
+        places = list(map(self._dentries.__getitem__, wanted))
+        addresses = [place[4] for place in places]
         if not all(addresses):
             raise Inconsistent("a directory has no inode")
-        inodes = self._snapshot.rows(self._layout[shapes.Inode], addresses)
-        common = {address: self._common(address) for address in {row.superblock for row in rows}}
+        inodes = self._snapshot.values(self._layout[shapes.Inode], addresses)
+        common = {address: self._common(address) for address in {place[5] for place in places}}
         on_btrfs = {address for address, (kind, *_) in common.items() if kind == _BTRFS}
-        subvolumes = self._subvolumes({row.inode for row in rows if row.superblock in on_btrfs}) if on_btrfs else {}
-        where = self._layout[shapes.Dentry].columns("parent", "inode", "superblock", "hashed")
-        what = self._layout[shapes.Inode].columns("superblock", "ino", "generation", "links", "flags")
+        volumes = self._subvolumes({place[4] for place in places if place[5] in on_btrfs}) if on_btrfs else {}
         found = {}
         paths, names = self._paths, self._names
-        for dentry, row in zip(wanted, rows, strict=True):
-            parent, number, address, hashed = where(row)
-            above, ino, generation, links, flags = what(inodes[number])
-            if above != address:
+        for dentry, place, (flags, above, ino, links, generation) in zip(wanted, places, inodes, strict=True):
+            hashed, parent, _, _, inode, superblock = place
+            if above != superblock:
                 raise Inconsistent("a directory and its inode are of different file systems")
             beside = paths.get(parent)  # most lie side by side
             if beside is None or beside[0] is None or parent == dentry:
                 path, unhashed = self.path(dentry)
             else:
                 path, unhashed = beside[0] + b"/" + names[dentry], beside[1] or not hashed
-            kind, numbers, uuid, of_superblock = common[address]
+            kind, numbers, uuid, of_superblock = common[superblock]
             deleted = unhashed or not links or flags & _S_DEAD != 0
-            volume = subvolumes.get(number)
-            values = (kind, numbers, uuid, ino, generation, volume, path, deleted, of_superblock, address, dentry)
+            volume = volumes.get(inode) if volumes else None
+            values = (kind, numbers, uuid, ino, generation, volume, path, deleted, of_superblock, superblock, dentry)
             found[dentry] = unchecked(DirectoryFacts, values)
         return found
 

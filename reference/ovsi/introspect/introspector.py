@@ -103,8 +103,7 @@ class Introspector:
         dentry = file_of(self._memory, self._layout, snapshot, fd).dentry
         directories = Directories(self._layout, snapshot)
         directories.load((dentry,))
-        superblock = snapshot.row(self._layout[shapes.Dentry], dentry).superblock
-        return device(directories.superblock(superblock).device), directories.path(dentry)[0]
+        return device(directories.superblock_of(dentry).device), directories.path(dentry)[0]
 
     def _facts(self, snapshot: Snapshot, superblocks: Sequence[int], names: bool = True) -> list[OverlayFacts]:
         return overlay_facts(self._layout, snapshot, superblocks, self._unmapped, names)

@@ -27,14 +27,14 @@ CHUNK = 1 << 15
 """Bytes of one read at most."""
 _REQUESTS = 1024  # reads in one run; powers of two, for they are masks in the program
 _UNROLLED = 64  # in one run where the kernel has no helper that loops: its verifier goes through each of them
-_CAPACITY = 256 * 1024
+_CAPACITY = 128 * 1024
 
-_TASK, _COUNT, _SLOT, _IS_STRING, _DONE = 0, 8, 12, 16, 20
-_ADDRESSES = 24
+_TASK, _COUNT, _SLOT, _IS_STRING, _DONE, _START = 0, 8, 12, 16, 20, 24
+_ADDRESSES = 32
 _LENGTHS = _ADDRESSES + 8 * _REQUESTS
 _DATA = _LENGTHS + 4 * _REQUESTS
 _SIZE = _DATA + _CAPACITY + 2 * CHUNK
-_header = struct.Struct("=4I")  # from _COUNT on
+_header = struct.Struct("=5I")  # from _COUNT on
 _number = struct.Struct("=I")
 
 _LOOP_TYPES = struct.pack(  # int; int (); a function main and another one, of that prototype (struct btf_header first)
@@ -61,6 +61,8 @@ def _read_one(map_fd: int) -> list[bytes]:
         step(bpf.ADD, 3, 8),
         step(bpf.ADD, 3, 8),
         step(bpf.LOAD_64, 3, 3, _ADDRESSES),
+        step(bpf.LOAD_32, 4, 6, _START),
+        step(bpf.ADD, 3, 4),
         step(bpf.ADD, 8, 6),
         step(bpf.LOAD_32, 2, 6, _SLOT),
         step(bpf.AND_NUMBER, 2, immediate=2 * CHUNK - 1),
@@ -151,22 +153,24 @@ class Memory:
     @property
     def current_task(self) -> int:
         """The address of the calling thread's struct task_struct."""
-        self._run((), 0, False, "")
+        self._run((), 0, "")
         return int.from_bytes(self._shared[_TASK : _TASK + 8], sys.byteorder)
 
     def structures(self, view: View[Row], addresses: Sequence[int]) -> bytes:
         """The wanted bytes of structures of one shape, for `view.rows`. Raises KernelReadError."""
-        start = view.start
-        return self.pieces([address + start for address in addresses], view.length, view.name)
+        return self.pieces(addresses, view.length, view.name, view.start)
 
-    def pieces(self, addresses: Sequence[int], size: int, what: str) -> bytes:
-        """As many bytes at each address, CHUNK at most, in one. Raises KernelReadError for the first bad one."""
+    def pieces(self, addresses: Sequence[int], size: int, what: str, start: int = 0) -> bytes:
+        """As many bytes from `start` on at each address, CHUNK at most, in one.
+
+        Raises KernelReadError for the first bad one.
+        """
         step = min(self._requests, _CAPACITY // size)
         if len(addresses) <= step:
-            self._run(addresses, size, False, what)
+            self._run(addresses, size, what, start)
             return self._shared[_DATA : _DATA + len(addresses) * size]
         return b"".join(
-            self.pieces(addresses[first : first + step], size, what) for first in range(0, len(addresses), step)
+            self.pieces(addresses[first : first + step], size, what, start) for first in range(0, len(addresses), step)
         )
 
     def strings(self, addresses: Sequence[int], size: int, what: str) -> list[bytes]:
@@ -175,7 +179,7 @@ class Memory:
         found: list[bytes] = []
         for first in range(0, len(addresses), step):
             some = addresses[first : first + step]
-            self._run(some, size, True, what)
+            self._run(some, size, what, is_string=True)
             lengths = struct.unpack_from(f"={len(some)}I", self._shared, _LENGTHS)
             data = self._shared[_DATA : _DATA + len(some) * size]
             found += [data[at : at + length - 1] for at, length in zip(range(0, len(data), size), lengths, strict=True)]
@@ -195,14 +199,14 @@ class Memory:
         data = self.pieces(starts, CHUNK, what) if whole else b""
         return data + self.pieces((address + whole * CHUNK,), rest, what) if rest else data
 
-    def _run(self, addresses: Sequence[int], size: int, is_string: bool, what: str) -> None:
+    def _run(self, addresses: Sequence[int], size: int, what: str, start: int = 0, *, is_string: bool = False) -> None:
         """Leaves what is at the addresses in the slots. Raises KernelReadError."""
         count, shared = len(addresses), self._shared
         try:
             struct.pack_into(f"={count}Q", shared, _ADDRESSES, *addresses)
         except struct.error:
             raise KernelReadError(max(addresses, key=abs), 0, what) from None
-        _header.pack_into(shared, _COUNT, count, size, is_string, 0)
+        _header.pack_into(shared, _COUNT, count, size, is_string, 0, start)
         self._runner.run()
         (done,) = _number.unpack_from(shared, _DONE)
         if done != count:

@@ -30,10 +30,8 @@ _INT, _PTR, _ARRAY, _STRUCT, _FUNC, _FUNC_PROTO = 1, 2, 3, 4, 12, 13  # kinds of
 _MAIN = 6  # the type of the program's function
 
 _answer = struct.Struct("=3I")  # whether it exists, its offset, its size (of a number: 64 less its bits)
-# Is it there? Store that, and go to the next one where it is not. Store its offset, and its size.
-_question = struct.Struct("=" + "BBhi" * 7)
 _CONSTANT, _TO_MAP = bpf.registers(2, 0), bpf.registers(6, 2)
-_SKIP = 4  # instructions after the jump
+_BEGIN = 16  # bytes before the first question: they load the array's address
 _ASKED_SIZE = {WORD: (_SHIFT, 32), POINTER: (None, 8)}  # by what a member is; a pointer's is known
 
 
@@ -65,15 +63,17 @@ class Relocated:
 def relocated(shapes: Iterable[type[Shape]]) -> dict[type[Shape], Relocated]:
     """Those of the shapes whose structures this kernel has. Raises OSError where its loader can't or won't tell."""
     trees: dict[str, Tree] = {}
-    paths: set[str] = set()
+    paths: dict[str, bool] = {}  # those to ask for, and whether it is certain that they are there
     wanted = list(shapes)
     for shape in wanted:
         first, prefix = _whole(shape)
-        paths.add(f"{first}.{prefix}"[:-1])
+        paths.setdefault(f"{first}.{prefix}"[:-1], True)
         tree = trees.setdefault(first, {})
         for member in shape.members.values():
+            certain = shape.certain and not member.optional and len(member.paths) == 1
             for path in member.paths:
-                paths.add(f"{first}.{prefix}{path}")
+                name = f"{first}.{prefix}{path}"
+                paths[name] = certain and paths.get(name, True)
                 _plant(tree, prefix + path, member.local)
     program = _Program(paths)
     for name, tree in trees.items():
@@ -113,8 +113,11 @@ def _bytes_left(shift: int) -> int:
 class _Program:
     """The questions, as instructions with relocations, and the types that they speak of."""
 
-    def __init__(self, wanted: set[str]) -> None:
-        """`wanted` are the paths to ask for, with the structure's name before them."""
+    def __init__(self, wanted: dict[str, bool]) -> None:
+        """`wanted`: the paths to ask for, with the structure's name before them; whether they are certain to exist.
+
+        Where one that is certain is missing, the kernel refuses the program.
+        """
         self._wanted = wanted
         self._offsets: dict[str, int] = {}
         self._text = ["", "int", "f"]
@@ -127,19 +130,24 @@ class _Program:
             struct.pack("=3I", 0, _FUNC_PROTO << 24, WORD),
             struct.pack("=3I", 5, _FUNC << 24, _MAIN - 1),
         ]
-        self._asked: list[tuple[str, int | None]] = []
-        self._code: list[bytes] = []
-        self._relocations: list[bytes] = []
-        self._at = 8 * 2  # after the instruction that loads the array's address
+        self._asked: list[tuple[str, int | None, bool]] = []
+        self._code: list[int] = []  # four numbers an instruction
+        self._relocations: list[int] = []  # four numbers each
 
     def ask_structure(self, name: str, tree: Tree) -> None:
-        """Asks for its size and for everything in the tree."""
+        """Asks for its size and for everything in the tree, where it is there."""
         numbers: list[tuple[str, str, int]] = []
         type_id = self._structure(name, tree, name, "0", numbers)
-        self._ask(name, type_id, "0", (_TYPE_EXISTS, None, _TYPE_SIZE), 8)
+        code, slot = self._code, _answer.size * len(self._asked)
+        self._asked.append((name, _TYPE_SIZE, False))
+        whole = self._string("0")
+        self._store(slot, 1, type_id, whole, _TYPE_EXISTS)
+        code += (bpf.JUMP_IF_NUMBER, _CONSTANT, 0, 0)
+        begin = len(code)
+        self._store(slot + 8, 8, type_id, whole, _TYPE_SIZE)
         for path, access, kind in numbers:
-            how, size = _ASKED_SIZE.get(kind, (_SIZE, 8))
-            self._ask(path, type_id, access, (_EXISTS, _OFFSET, how), size)
+            self._ask(path, type_id, self._string(access), kind)
+        code[begin - 2] = (len(code) - begin) // 4
 
     def _structure(self, name: str, tree: Tree, path: str, access: str, found: list[tuple[str, str, int]]) -> int:
         """The number of a type that has the members of a tree, all of them at its begin, for their places are asked."""
@@ -176,25 +184,23 @@ class _Program:
             self._end += len(text) + 1
         return offset
 
-    def _ask(self, name: str, type_id: int, access: str, kinds: tuple[int, int | None, int | None], size: int) -> None:
-        slot = _answer.size * len(self._asked)
-        self._asked.append((name, kinds[2]))
-        self._code.append(
-            _question.pack(
-                *(bpf.MOVE_NUMBER, _CONSTANT, 0, 1),
-                *(bpf.STORE_32, _TO_MAP, slot, 0),
-                *(bpf.JUMP_IF_NUMBER, _CONSTANT, _SKIP, 0),
-                *(bpf.MOVE_NUMBER, _CONSTANT, 0, 0),
-                *(bpf.STORE_32, _TO_MAP, slot + 4, 0),
-                *(bpf.MOVE_NUMBER, _CONSTANT, 0, size),
-                *(bpf.STORE_32, _TO_MAP, slot + 8, 0),
-            )
-        )
-        where = self._string(access)
-        for kind, instruction in zip(kinds, (0, 3, 5), strict=True):
-            if kind is not None:
-                self._relocations.append(bpf.RELOCATION.pack(self._at + 8 * instruction, type_id, where, kind))
-        self._at += _question.size
+    def _ask(self, name: str, type_id: int, access: int, kind: int) -> None:
+        """Is it there, unless that is certain? Store that, and go to the next one where not. Store place and size."""
+        how, size = _ASKED_SIZE.get(kind, (_SIZE, 8))
+        certain, slot = self._wanted[name], _answer.size * len(self._asked)
+        self._asked.append((name, how, certain))
+        if not certain:
+            self._store(slot, 1, type_id, access, _EXISTS)
+            self._code += (bpf.JUMP_IF_NUMBER, _CONSTANT, 2 if how is None else 4, 0)
+        self._store(slot + 4, 0, type_id, access, _OFFSET)
+        if how is not None:
+            self._store(slot + 8, size, type_id, access, how)
+
+    def _store(self, place: int, own: int, type_id: int, access: int, question: int) -> None:
+        """Store an answer, which the kernel puts in the place of what is true of the program's own type."""
+        code = self._code
+        self._relocations += (_BEGIN + 2 * len(code), type_id, access, question)
+        code += (bpf.MOVE_NUMBER, _CONSTANT, 0, own, bpf.STORE_32, _TO_MAP, place, 0)
 
     def _btf(self) -> bytes:
         types, strings = b"".join(self._types), "\0".join((*self._text, "")).encode()
@@ -205,14 +211,17 @@ class _Program:
         """Offset and size of what there is."""
         size = _answer.size * len(self._asked)
         with closing(bpf.array_map(size)) as array, closing(bpf.load_types(self._btf())) as types:
-            ending = bpf.instruction(bpf.MOVE_NUMBER) + bpf.instruction(bpf.EXIT)
-            code = b"".join((bpf.load_map_value(6, array), *self._code, ending))
-            with closing(bpf.load(code, types, ((0, _MAIN),), b"".join(self._relocations))) as program:
+            ending = (bpf.MOVE_NUMBER, 0, 0, 0, bpf.EXIT, 0, 0, 0)
+            code = bpf.load_map_value(6, array) + bpf.instructions((*self._code, *ending))
+            with closing(bpf.load(code, types, ((0, _MAIN),), self._relocations)) as program:
                 bpf.Runner(program, 8).run()
             with mmap.mmap(array, size) as shared:
                 data = shared[:]
         found = {}
-        for (name, kind), (exists, offset, number) in zip(self._asked, _answer.iter_unpack(data), strict=True):
-            if exists:
-                found[name] = offset, _bytes_left(number) if kind == _SHIFT else number
+        whole_exists = 0
+        for (name, how, certain), (exists, offset, size) in zip(self._asked, _answer.iter_unpack(data), strict=True):
+            if how == _TYPE_SIZE:
+                whole_exists = exists
+            if exists or (certain and whole_exists):
+                found[name] = offset, _bytes_left(size) if how == _SHIFT else size
         return found

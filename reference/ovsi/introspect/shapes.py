@@ -30,27 +30,27 @@ class File(Shape):
     structure = b"file"
     part_of = "backing_file.file"
     inode: int = pointer("f_inode")
-    dentry: int = pointer("f_path.dentry")
     mount: int = pointer("f_path.mnt")
+    dentry: int = pointer("f_path.dentry")
 
 
 class Inode(Shape):
     structure = b"inode"
+    flags: int = number("i_flags")
     superblock: int = pointer("i_sb")
     ino: int = number("i_ino")
     links: int = number("i_nlink")
     generation: int = number("i_generation")
-    flags: int = number("i_flags")
 
 
 class Dentry(Shape):
     structure = b"dentry"
+    hashed: int = pointer("d_hash.pprev")
     parent: int = pointer("d_parent")
+    name_length: int = number("d_name.len")
+    name: int = pointer("d_name.name")
     inode: int = pointer("d_inode")
     superblock: int = pointer("d_sb")
-    name: int = pointer("d_name.name")
-    name_length: int = number("d_name.len")
-    hashed: int = pointer("d_hash.pprev")
 
     def settled(self) -> object:
         """Where it is hashed changes with its neighbours in the hash table; whether it is, counts."""
@@ -60,12 +60,12 @@ class Dentry(Shape):
 class Superblock(Shape):
     structure = b"super_block"
     device: int = number("s_dev")
+    type: int = pointer("s_type")
     flags: int = number("s_flags")
     root: int = pointer("s_root")
-    type: int = pointer("s_type")
     info: int = pointer("s_fs_info")
-    user_namespace: int = pointer("s_user_ns")
     uuid: bytes = raw("s_uuid")
+    user_namespace: int = pointer("s_user_ns")
 
 
 class FilesystemType(Shape):
@@ -86,8 +86,8 @@ class VfsMount(Shape):
 class IdMap(Shape):
     structure = b"uid_gid_map"
     part_of = "user_namespace.uid_map"
-    count: int = number("nr_extents")
     extents: bytes = raw("extent", kind=LIST)
+    count: int = number("nr_extents")
 
 
 class IdMapPlaces(Shape):

@@ -15,10 +15,12 @@ class LargeIdMap(Shape):
 
 class IdmapWithMaps(Shape):
     structure = b"mnt_idmap"
+    certain = False
     uid_map: int = offset("uid_map")
     gid_map: int = offset("gid_map")
 
 
 class IdmapWithOwner(Shape):
     structure = b"mnt_idmap"
+    certain = False
     owner: int = pointer("owner")

@@ -37,6 +37,7 @@ class Mount(Shape):
 
 class MountInTree(Shape):
     structure = b"mount"
+    certain = False
     node: int = offset("mnt_node")
     left: int = pointer("mnt_node.rb_left")
     right: int = pointer("mnt_node.rb_right")
@@ -44,5 +45,6 @@ class MountInTree(Shape):
 
 class MountInList(Shape):
     structure = b"mount"
+    certain = False
     entry: int = offset("mnt_list")
     next: int = pointer("mnt_list.next")

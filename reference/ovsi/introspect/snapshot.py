@@ -46,7 +46,7 @@ class Snapshot:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._known: dict[View[Any], dict[int, Any]] = {}
-        self._structures: list[tuple[View[Any], list[int], bytes]] = []
+        self._structures: list[tuple[View[Any], Sequence[int], bytes]] = []
         self._arrays: list[tuple[View[Any], list[int], int, bytes]] = []
         self._strings: list[tuple[Sequence[int], int, str, list[bytes]]] = []
         self._spans: list[tuple[int, str, bytes]] = []
@@ -54,16 +54,32 @@ class Snapshot:
     def rows(self, view: View[Row], addresses: Iterable[int]) -> dict[int, Row]:
         """All known structures of a shape by address, those asked for among them. Raises KernelReadError."""
         known: dict[int, Row] = self._known.setdefault(view, {})
-        missing = [address for address in dict.fromkeys(addresses) if address not in known]
+        wanted = dict.fromkeys(addresses)
+        missing = [address for address in wanted if address not in known] if known else list(wanted)
         if missing:
             data = self._memory.structures(view, missing)
             self._structures.append((view, missing, data))
             known.update(zip(missing, view.rows(data), strict=True))
         return known
 
+    def values(self, view: View[Row], addresses: Sequence[int]) -> Iterable[tuple[Any, ...]]:
+        """Structures as plain tuples, by `View.values`, in the order of the addresses; known ones are read again.
+
+        Raises KernelReadError.
+        """
+        data = self._memory.structures(view, addresses)
+        self._structures.append((view, addresses, data))
+        return view.values(data)
+
     def row(self, view: View[Row], address: int) -> Row:
         """One structure. Raises KernelReadError."""
-        return self.rows(view, (address,))[address]
+        known: dict[int, Row] = self._known.setdefault(view, {})
+        row = known.get(address)
+        if row is None:
+            data = self._memory.structures(view, (address,))
+            self._structures.append((view, (address,), data))
+            row = known[address] = view.rows(data)[0]
+        return row
 
     def array(self, view: View[Row], address: int, count: int) -> list[Row]:
         """An array of structures. Raises KernelReadError."""

@@ -86,10 +86,9 @@ class _Overlays:
 
     def facts(self, names: bool) -> list[OverlayFacts]:
         arrays = self._layers()
-        mounts = self._snapshot.rows(
-            self._layout[shapes.VfsMount], [layer.mount for layers in arrays for layer in layers if layer.mount]
-        )
-        dentries = [mounts[layer.mount].root for layers in arrays for layer in layers if layer.mount]
+        used = [mount for array in arrays for mount in array if mount]
+        mounts = self._snapshot.rows(self._layout[shapes.VfsMount], used)
+        dentries = [mounts[mount].root for mount in used]
         dentries += [overlay.work for overlay in self._overlays if overlay.work]
         directories = self._directories.describe(dentries)
         strings, arrays_of_names = self._declared() if names else ({}, {})
@@ -99,8 +98,8 @@ class _Overlays:
             for those in zip(self._superblocks, self._overlays, arrays, strict=True)
         ]
 
-    def _layers(self) -> list[list[shapes.OverlayLayer]]:
-        """The arrays of layers. The first of each is the upper, without a mount where there is none."""
+    def _layers(self) -> list[list[int]]:
+        """The mounts of the layers. The first of each overlay's is the upper's, 0 where there is none."""
         view = self._layout.of_module(shapes.OverlayLayer, _OVERLAY)
         places = []
         for overlay in self._overlays:
@@ -109,8 +108,8 @@ class _Overlays:
                 raise Inconsistent(f"an overlay of {count} layers, {data} of them data-only")
             places.append((overlay.layers, count))
         known = self._arrays(view, places)
-        arrays = [known[place] for place in places]
-        if not all(layer.mount for layers in arrays for layer in layers[1:]):
+        arrays = [[layer.mount for layer in known[place]] for place in places]
+        if not all(all(array[1:]) for array in arrays):
             raise Inconsistent("a lower layer has no mount")
         return arrays
 
@@ -143,7 +142,7 @@ class _Overlays:
         self,
         address: int,
         overlay: shapes.Overlay,
-        layers: list[shapes.OverlayLayer],
+        layers: list[int],
         mounts: dict[int, shapes.VfsMount],
         directories: dict[int, DirectoryFacts],
         strings: dict[int, bytes],
@@ -159,17 +158,19 @@ class _Overlays:
         first_data = len(layers) - (overlay.data_layer_count or 0)
         found = []
         known_maps = self._owners.idmaps
-        for index, layer in enumerate(layers):
-            if not layer.mount:
+        members = self._layout[shapes.VfsMount].columns("root", "superblock", "flags")
+        for index, place in enumerate(layers):
+            if not place:
                 continue
-            mount = mounts[layer.mount]
-            directory = directories[mount.root]
-            if directory.superblock != mount.superblock:
+            mount = mounts[place]
+            root, on, flags = members(mount)
+            directory = directories[root]
+            if directory.superblock != on:
                 raise Inconsistent("a layer's mount and its root are of different file systems")
-            idmap = mount.idmap or idmap_of(mount, self._directories.superblock(mount.superblock).user_namespace)
+            idmap = mount.idmap or idmap_of(mount, self._directories.superblock(on).user_namespace)
             uid_map, gid_map = known_maps.get(idmap) or self._owners.idmap(idmap, mount.idmap is None)
             role = UPPER if not index else LOWER if index < first_data else DATA
-            found.append(unchecked(LayerFacts, (role, directory, uid_map, gid_map, mount.flags, names[index])))
+            found.append(unchecked(LayerFacts, (role, directory, uid_map, gid_map, flags, names[index])))
         owner = self._owners.namespace(superblock.user_namespace)
         which = (address, device(superblock.device), superblock.uuid, superblock.flags)
         work = directories[overlay.work] if overlay.work else None

@@ -36,8 +36,7 @@ _RUN_ATTRIBUTES = struct.Struct("=IIIIQQIIIIQQIIII")
 _FUNCTION = struct.Struct("=II")
 _INSTRUCTION = struct.Struct("=BBhi")
 _WIDE_INSTRUCTION = struct.Struct("=BBhiBBhi")
-RELOCATION = struct.Struct("=4I")
-"""Of a load-time relocation (struct bpf_core_relo): byte offset of its instruction, type, access string, kind."""
+_RELOCATION_SIZE = 16  # struct bpf_core_relo
 
 # Opcodes, by what they do (dst, src: registers r0 to r10).
 MOVE = 0xBF  # dst = src
@@ -70,6 +69,11 @@ HELPER_LOOP = 181  # Linux 5.17
 def instruction(opcode: int, dst: int = 0, src: int = 0, offset: int = 0, immediate: int = 0) -> bytes:
     """One instruction, eight bytes."""
     return _INSTRUCTION.pack(opcode, registers(dst, src), offset, immediate)
+
+
+def instructions(numbers: Sequence[int]) -> bytes:
+    """Many instructions, of four numbers each: opcode, registers, offset, immediate."""
+    return struct.pack("=" + len(numbers) // 4 * "BBhi", *numbers)
 
 
 def load_map_value(dst: int, map_fd: int, offset: int = 0) -> bytes:
@@ -123,12 +127,16 @@ def load_types(types: bytes) -> int:
 
 
 def load(
-    program: bytes, types_fd: int | None = None, functions: Sequence[tuple[int, int]] = (), relocations: bytes = b""
+    program: bytes,
+    types_fd: int | None = None,
+    functions: Sequence[tuple[int, int]] = (),
+    relocations: Sequence[int] = (),
 ) -> int:
     """A descriptor of a program that can be run and need not be attached to anything.
 
-    `functions` holds first instruction and type of each function, `relocations` RELOCATIONs, both in terms of
-    `types_fd`; the kernel applies them to its own types (Linux 5.17).
+    `functions` holds first instruction and type of each function, `relocations` four numbers each: byte offset of the
+    instruction, type, access string, kind. Both are in terms of `types_fd`; the kernel applies them to its own types
+    (Linux 5.17).
 
     Raises OSError: EPERM without CAP_BPF and CAP_PERFMON, EINVAL where the kernel does not know what is asked for;
     EACCES where its verifier refuses the program, which is then tried again for the verifier's reason.
@@ -137,7 +145,8 @@ def load(
     license_name = foreign.create_string_buffer(_LICENSE)
     info = b"".join(_FUNCTION.pack(*function) for function in functions)
     info_buffer = foreign.create_string_buffer(info, len(info))
-    relocation_buffer = foreign.create_string_buffer(relocations, len(relocations))
+    places = struct.pack(f"={len(relocations)}I", *relocations)
+    relocation_buffer = foreign.create_string_buffer(places, len(places))
 
     def attempt(prog_type: int, flags: int, log: foreign.Array[foreign.c_char] | None) -> int:
         attributes = _LOAD_ATTRIBUTES.pack(
@@ -154,10 +163,10 @@ def load(
             _FUNCTION.size if info else 0,
             foreign.addressof(info_buffer) if info else 0,
             len(functions),
-            len(relocations) // RELOCATION.size,
+            len(places) // _RELOCATION_SIZE,
             0,
-            foreign.addressof(relocation_buffer) if relocations else 0,
-            RELOCATION.size if relocations else 0,
+            foreign.addressof(relocation_buffer) if places else 0,
+            _RELOCATION_SIZE if places else 0,
         )
         size = _LOAD_PLAIN if types_fd is None else len(attributes)
         return _bpf_in_memory(_PROG_LOAD, "BPF_PROG_LOAD", attributes[:size])

@@ -6,7 +6,17 @@ start, paid by every command. Here are the eight types that system calls take.
 
 from __future__ import annotations
 
-from _ctypes import FUNCFLAG_CDECL, FUNCFLAG_USE_ERRNO, RTLD_LOCAL, CFuncPtr, addressof, dlopen, get_errno, sizeof
+from _ctypes import (
+    FUNCFLAG_CDECL,
+    FUNCFLAG_USE_ERRNO,
+    RTLD_LOCAL,
+    CFuncPtr,
+    addressof,
+    byref,
+    dlopen,
+    get_errno,
+    sizeof,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +62,7 @@ else:
 
 __all__ = [
     "addressof",
+    "byref",
     "c_char",
     "c_char_p",
     "c_int",

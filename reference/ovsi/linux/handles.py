@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import struct
-import sys
 
 from ..record import Record
 from . import foreign
@@ -18,6 +17,8 @@ AT_HANDLE_MNT_ID_UNIQUE = 0x001
 AT_HANDLE_CONNECTABLE = 0x002
 
 _HEADER = struct.Struct("=Ii")
+_ANSWER = struct.Struct("=iIi")  # a mount ID, and such a header
+_HANDLE_AT = 4
 _USUAL_SIZE = 128  # MAX_HANDLE_SZ
 
 _name_to_handle_at = libc_function(
@@ -76,44 +77,46 @@ class HandleReader:
     """Handles of many objects in a row: as type and bytes, through buffers made once. Not for threads."""
 
     def __init__(self) -> None:
-        self._bytes, self._buffer = foreign.shared_buffer(_HEADER.size + _USUAL_SIZE)
-        self._mount_id, self._mount_id_buffer = foreign.shared_buffer(8)
-        _HEADER.pack_into(self._bytes, 0, _USUAL_SIZE, 0)
+        # What the kernel leaves there follows each other, so that one comparison tells whether it is as expected.
+        self._bytes, buffer = foreign.shared_buffer(_HANDLE_AT + _HEADER.size + _USUAL_SIZE)
+        self._mount_id, self._buffer = foreign.byref(buffer), foreign.byref(buffer, _HANDLE_AT)
+        _HEADER.pack_into(self._bytes, _HANDLE_AT, _USUAL_SIZE, 0)
 
     def of_fd(self, fd: int, flags: int = 0) -> tuple[int, bytes]:
         """Raises OSError as `name_to_handle_at`."""
         known = self._bytes
-        _HEADER.pack_into(known, 0, _USUAL_SIZE, 0)
+        _HEADER.pack_into(known, _HANDLE_AT, _USUAL_SIZE, 0)
         try:
-            _name_to_handle_at(fd, b"", self._buffer, self._mount_id_buffer, flags | AT_EMPTY_PATH)
+            _name_to_handle_at(fd, b"", self._buffer, self._mount_id, flags | AT_EMPTY_PATH)
         except OSError as failure:
             if failure.errno != errno.EOVERFLOW:
                 raise
             handle = handle_of_fd(fd, flags)
             return handle.type, handle.data
-        length, kind = _HEADER.unpack_from(known)
-        return kind, bytes(known[_HEADER.size : _HEADER.size + length])
+        length, kind = _HEADER.unpack_from(known, _HANDLE_AT)
+        begin = _HANDLE_AT + _HEADER.size
+        return kind, bytes(known[begin : begin + length])
 
     def is_of_fd(self, fd: int, handle: FileHandle) -> bool:
         """Whether that is the handle of the object that `fd` is open on. False says nothing where asking fails."""
-        return self._ask(fd, b"", handle, AT_EMPTY_PATH)
-
-    def mount_of_entry(self, dirfd: int, name: bytes, handle: FileHandle) -> int | None:
-        """The ID of the mount on which a directory holds an object of that handle under a name without NUL.
-
-        One system call that opens nothing. A link is not followed; what is mounted there is found. None where the
-        object is another one, or anything stands in the way.
-        """
-        if self._ask(dirfd, name, handle, 0):
-            return int.from_bytes(self._mount_id[:4], sys.byteorder)
-        return None
-
-    def _ask(self, dirfd: int, name: bytes, handle: FileHandle, flags: int) -> bool:
         kind, data = handle
-        wanted, known = _HEADER.pack(len(data), kind) + data, self._bytes
+        expected = _HEADER.pack(len(data), kind) + data
+        failed = _ask_handle(fd, b"", self._buffer, self._mount_id, AT_EMPTY_PATH)
+        return (not failed and self._bytes[_HANDLE_AT : _HANDLE_AT + len(expected)] == expected) or self._reset()
+
+    def is_of_entry(self, dirfd: int, name: bytes, mount_id: int, handle: FileHandle) -> bool:
+        """Whether a directory holds an object of that handle under a name without NUL, and on that mount.
+
+        One system call that opens nothing. A link is not followed; what is mounted there is found. False too where
+        anything stands in the way.
+        """
+        kind, data = handle
+        expected = _ANSWER.pack(mount_id, len(data), kind) + data
         # The length that the kernel found there last is room enough for another handle of that length.
-        failed = _ask_handle(dirfd, name, self._buffer, self._mount_id_buffer, flags)
-        if not failed and known[: len(wanted)] == wanted:
-            return True
-        _HEADER.pack_into(known, 0, _USUAL_SIZE, 0)
+        failed = _ask_handle(dirfd, name, self._buffer, self._mount_id, 0)
+        return (not failed and self._bytes[: len(expected)] == expected) or self._reset()
+
+    def _reset(self) -> bool:
+        """Room for a handle of any usual length again."""
+        _HEADER.pack_into(self._bytes, _HANDLE_AT, _USUAL_SIZE, 0)
         return False

@@ -151,18 +151,14 @@ def test_the_quick_way_of_usual_layers_gives_the_same(monkeypatch: pytest.Monkey
         USUAL.replace(identity=identity.replace(handle=None)),
         USUAL.replace(identity=identity.replace(handle=model.Handle(type=1, bytes=b"x"))),
     ]
-    one = write._inline(model.Layer)
-    assert write._usual_source(USUAL)
-    assert not any(write._usual_source(layer) for layer in layers[1:])
-    quick = [one(layer) for layer in layers]
-    monkeypatch.setattr(write, "_usual_source", lambda _source: None)
-    general = write._inline(model.Layer)
-    assert [general(layer) for layer in layers] == quick
+    assert write._usual_layer(USUAL)
+    assert not any(write._usual_layer(layer) for layer in layers[1:])
+    quick = [write._layer(layer) for layer in layers]
+    monkeypatch.setattr(write, "_usual_layer", lambda _layer: None)
+    assert [write._layer(layer) for layer in layers] == quick
     fields = {name: value for name, value in USUAL.fields().items() if name != "role"}
-    work = model.Source(**fields)
-    assert write._inline(model.Source)(work) == quick[0].replace('"role": "lower", ', "")
-    monkeypatch.undo()
-    assert write._inline(model.Source)(work) == quick[0].replace('"role": "lower", ', "")
+    work = write._inline(model.Source)(model.Source(**fields))
+    assert write._layer(USUAL) == ",\n    " + work.replace("{", '{"role": "lower", ', 1)
 
 
 def test_a_layer_that_overlays_share_is_written_for_each() -> None:
