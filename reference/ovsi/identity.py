@@ -6,7 +6,7 @@ of the file system; what they are compared with is what the very descriptor show
 
 from __future__ import annotations
 
-import sys
+import struct
 
 from .record import Record
 
@@ -156,17 +156,6 @@ def _handle_agrees(wanted: Identity, seen: Seen) -> bool | None:
     return handle.bytes == seen.handle[1]
 
 
-def contradicts_itself(wanted: Identity, fs_type: str) -> bool:
-    """Whether it states a generation or subvolume that is not the one in its handle: no directory has both then."""
-    handle = wanted.handle
-    if handle is None:
-        return False
-    for stated, held_in in ((wanted.generation, generation_in_handle), (wanted.subvolume, subvolume_in_handle)):
-        if stated is not None and held_in(fs_type, handle.type, handle.bytes) not in (None, stated):
-            return True
-    return False
-
-
 def _missing(fields: tuple[str, ...], wanted: Identity, seen: Seen) -> str:
     """The first field of the minimum set that one side lacks."""
     known = {
@@ -185,35 +174,37 @@ def _missing(fields: tuple[str, ...], wanted: Identity, seen: Seen) -> str:
 def _generation(seen: Seen) -> int | None:
     if seen.generation is not None or seen.handle is None:
         return seen.generation
-    return generation_in_handle(seen.fs_type, *seen.handle)
+    numbers = numbers_in_handle(seen.fs_type, *seen.handle)
+    return None if numbers is None else numbers[1]
 
 
 def _subvolume(seen: Seen) -> int | None:
     if seen.subvolume is not None or seen.handle is None:
         return seen.subvolume
-    return subvolume_in_handle(seen.fs_type, *seen.handle)
+    numbers = numbers_in_handle(seen.fs_type, *seen.handle)
+    return None if numbers is None else numbers[2]
 
 
-_ORDER: Literal["little", "big"] = sys.byteorder
-_INO32_GEN, _XFS_INO64_GEN, _BTRFS = 1, 0x81, 0x4D  # include/linux/exportfs.h, fs/xfs/xfs_export.h
-_GENERATION_AT: dict[tuple[str, int], tuple[int, int]] = {  # of f_handle: where it begins, how long the whole is
-    ("tmpfs", _INO32_GEN): (0, 12),
-    ("ext2", _INO32_GEN): (4, 8),
-    ("ext3", _INO32_GEN): (4, 8),
-    ("ext4", _INO32_GEN): (4, 8),
-    ("f2fs", _INO32_GEN): (4, 8),
-    ("xfs", _INO32_GEN): (4, 8),
-    ("xfs", _XFS_INO64_GEN): (8, 12),
-    ("btrfs", _BTRFS): (16, 20),
-}
+FILEID_INO32_GEN, FILEID_XFS64, FILEID_BTRFS = 1, 0x81, 0x4D  # include/linux/exportfs.h, fs/xfs/xfs_export.h
+INO32_GEN, TMPFS, XFS64, BTRFS = map(struct.Struct, ("=II", "=III", "=QI", "=QQI"))
+"""The forms of handles: generic_encode_ino32_fh (fs/libfs.c), shmem_encode_fh, xfs_fs_encode_fh, struct btrfs_fid."""
+_OF_INO32_GEN = frozenset(("ext2", "ext3", "ext4", "squashfs", "xfs", "f2fs", "jfs", "nilfs2", "ubifs"))
 
 
-def generation_in_handle(fs_type: str, kind: int, data: bytes) -> int | None:
-    """The inode generation that a handle of this file system type holds; None where its form is not known here."""
-    begin, length = _GENERATION_AT.get((fs_type, kind), (0, -1))
-    return int.from_bytes(data[begin : begin + 4], _ORDER) if len(data) == length else None
-
-
-def subvolume_in_handle(fs_type: str, kind: int, data: bytes) -> int | None:
-    """The object ID of the subvolume's root in a btrfs handle (struct btrfs_fid)."""
-    return int.from_bytes(data[8:16], _ORDER) if (fs_type, kind, len(data)) == ("btrfs", _BTRFS, 20) else None
+def numbers_in_handle(fs_type: str, kind: int, data: bytes) -> tuple[int, int, int | None] | None:
+    """Inode number, generation and, of btrfs, the object ID of the subvolume's root; None of a form unknown here."""
+    length = len(data)
+    if kind == FILEID_INO32_GEN:
+        if fs_type == "tmpfs" and length == TMPFS.size:
+            generation, low, high = TMPFS.unpack(data)
+            return high << 32 | low, generation, None
+        if fs_type in _OF_INO32_GEN and length == INO32_GEN.size:
+            inode, generation = INO32_GEN.unpack(data)
+            return inode, generation, None
+    elif kind == FILEID_BTRFS and fs_type == "btrfs" and length == BTRFS.size:
+        inode, subvolume, generation = BTRFS.unpack(data)
+        return inode, generation, subvolume
+    elif kind == FILEID_XFS64 and fs_type == "xfs" and length == XFS64.size:
+        inode, generation = XFS64.unpack(data)
+        return inode, generation, None
+    return None

@@ -11,12 +11,12 @@ import errno
 import os
 import stat
 
+from ..identity import numbers_in_handle
 from ..linux.files import mount_id_of_fd
 from ..linux.handles import AT_HANDLE_FID, FileHandle, name_to_handle_at, open_by_handle_at
 from ..linux.syscall import AT_EMPTY_PATH, closing
 from ..record import Record
 from .evidence import FILE_IDENTIFIER, Directory
-from .filesystems import decode_handle
 from .judge import Evidence, Shown, key, nothing
 from .look import look
 from .members import Members
@@ -211,7 +211,7 @@ class Identifiers:
         for one in (one.directory for reading in readings for one in reading.values()):
             if one.device == pin.device and one.handle == real.handle:
                 return one.replace(uuid=real.uuid), why
-        decoded = decode_handle(pin.fs_type, real.handle)
+        decoded = numbers_in_handle(pin.fs_type, *real.handle)
         if decoded is None:
             return None, f"the form of {pin.fs_type}'s handles is not known here"
         inode, generation, subvolume = decoded

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 
+from ..identity import numbers_in_handle
 from ..linux.handles import name_to_handle_at
 from ..linux.syscall import AT_EMPTY_PATH, closing
 from ..record import Record, unchecked
 from .evidence import Directory
-from .filesystems import WITHOUT_GENERATION, decode_handle
+from .filesystems import WITHOUT_GENERATION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def look(fd: int, fs_type: str) -> Seen:
                 raise
             none = failure.errno == errno.EOPNOTSUPP
         else:
-            decoded = decode_handle(fs_type, handle)
+            decoded = numbers_in_handle(fs_type, *handle)
             if decoded is not None and decoded[0] == status.st_ino:
                 _inode, generation, subvolume = decoded
                 if fs_type in WITHOUT_GENERATION:

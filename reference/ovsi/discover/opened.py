@@ -16,12 +16,13 @@ from __future__ import annotations
 import errno
 import os
 
+from ..identity import numbers_in_handle
 from ..linux import mountapi
 from ..linux.fanotify import OpenWatch, begin_listing
 from ..linux.files import fstatfs
 from ..linux.syscall import closing
 from .evidence import OPENING, Directory
-from .filesystems import WITHOUT_GENERATION, decode_handle, shortcoming
+from .filesystems import WITHOUT_GENERATION, shortcoming
 from .judge import Evidence, Shown, key, nothing
 
 TYPE_CHECKING = False
@@ -161,7 +162,7 @@ class _Watched:
         if name in self._known:
             return self._known[name]
         pin = self._whole.get(event.fsid)
-        decoded = None if pin is None else decode_handle(pin.fs_type, event.handle)
+        decoded = None if pin is None else numbers_in_handle(pin.fs_type, *event.handle)
         if pin is None or decoded is None:
             return None
         inode, generation, subvolume = decoded

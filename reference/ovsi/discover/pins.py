@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 
-from ..identity import stability_of
+from ..identity import numbers_in_handle, stability_of
 from ..linux.files import file_system_uuid, fstatfs, read_file
 from ..linux.handles import name_to_handle_at
 from ..linux.syscall import AT_EMPTY_PATH
 from ..record import Record
-from .filesystems import decode_handle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,7 +165,7 @@ def _uuid_of(fd: int, fs_type: str, fsid: bytes) -> bytes | None:
 def _btrfs_uuid(fd: int, fsid: bytes) -> bytes | None:
     """The UUID among those that sysfs lists which folds to the f_fsid (btrfs_statfs): no ioctl tells it."""
     handle, _mount = name_to_handle_at(fd, b"", AT_EMPTY_PATH)
-    decoded = decode_handle("btrfs", handle)
+    decoded = numbers_in_handle("btrfs", *handle)
     if decoded is None or decoded[2] is None:
         return None
     try:

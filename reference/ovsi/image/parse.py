@@ -78,7 +78,7 @@ def parse(data: bytes) -> object:
     text = _decode(data)
     hooks = _Hooks()
     root = _scan(text, hooks)
-    if _pairs(root) != text.count('":') or any(map(text.__contains__, _APART)):  # a key twice, or seemingly so
+    if _pairs(root) != text.count('":') or _has_keys_apart(text):  # a key twice, or seemingly so
         hooks.object_pairs_hook = hooks.watch_keys
         root = _scan(text, hooks)
     if hooks.repeated:
@@ -173,8 +173,9 @@ def _pairs(root: object) -> int:
     raise Fault("too-large", f"is nested more than {MAX_DEPTH} levels deep")
 
 
-_APART = tuple([f"{space}:" for space in _SPACE])
-"""Where one of these is, a key may stand apart from its colon."""
+def _has_keys_apart(text: str) -> bool:
+    """Whether a key may stand apart from its colon."""
+    return any(f"{space}:" in text for space in _SPACE if space in text)
 
 
 def _refuse_repeated(root: object) -> None:

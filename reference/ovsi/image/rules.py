@@ -111,6 +111,7 @@ def check(image: model.Image) -> None:
     _once(image.overlays, "filesystem", "overlays")
     for index, mount in enumerate(image.mounts):
         _refer(mount.filesystem, filesystems, "filesystem", index, "mounts")
+    good: set[tuple[object, ...]] = set()  # what layers use of the tables, found right before
     for index, overlay in enumerate(image.overlays):
         _refer(overlay.filesystem, filesystems, "filesystem", index, "overlays")
         if filesystems[overlay.filesystem].type != "overlay":
@@ -122,7 +123,9 @@ def check(image: model.Image) -> None:
                 what = f"is `{used}`, a mount of `{mounts[used].filesystem}` and not of this overlay"
                 raise Fault("bad-reference", what, number, "mounts", index, "overlays")
         for number, layer in enumerate(overlay.layers):
-            _check_source(layer, filesystems, mounts, number, "layers", index, "overlays")
+            if (used_by := _used_by(layer)) not in good:
+                _check_source(layer, filesystems, mounts, number, "layers", index, "overlays")
+                good.add(used_by)
         if overlay.work is not None:
             _check_source(overlay.work, filesystems, mounts, "work", index, "overlays")
     _check_nesting(image)
@@ -151,6 +154,17 @@ def _once(entries: Iterable[Any], field: str, name: str) -> None:
 def _refer(used: str, table: Container[str], *at: str | int) -> None:
     if used not in table:
         raise Fault("bad-reference", f"is `{used}`, which no entry of the table has", *at)
+
+
+def _used_by(source: model.Source) -> tuple[object, ...]:
+    """All that `_check_source` looks at."""
+    identity, location, candidate = source.identity, source.location, source.candidate
+    return (
+        source.assurance,
+        identity and identity.filesystem,
+        location and location.mount,
+        candidate and candidate.mount,
+    )
 
 
 def _check_source(

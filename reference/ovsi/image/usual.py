@@ -24,7 +24,7 @@ _PLACE = ("mount", "path")
 _in_layer, _in_identity, _in_handle, _in_place = (itemgetter(*names) for names in (_LAYER, _IDENTITY, _HANDLE, _PLACE))
 
 _WORDS = tuple(KINDS[kind] for kind in ("Role", "StateWord", "StateWord", "Word", "Id", "MadeBy", "Id"))
-_u32, _handle_type = KINDS["U32"], KINDS["HandleType"]
+_I31 = 1 << 31  # added to a handle's type, of 32 bits with a sign, it is one of 32 bits without
 _good: set[tuple[object, ...]] = set()  # words that were found together before
 
 
@@ -43,11 +43,12 @@ def layer(value: Any) -> model.Layer | None:
         data, number = bytes.fromhex(digits), int(inode)
         if data.hex() != digits or not data or str(number) != inode or number >> 64:
             return None
+        if type(kind) is not int or type(generation) is not int or not 0 <= generation < 1 << 32 or kind + _I31 >> 32:
+            return None
         inside_path = path(inside)
-        made = unchecked(model.Handle, (_handle_type(kind), data, made_by))
-        known = unchecked(model.Identity, (filesystem, number, _u32(generation), None, made, ()))
-        below_path = inside_path if below == inside else path(below)
-        at = unchecked(model.Place, (mount, None, below_path))
+        made = unchecked(model.Handle, (kind, data, made_by))
+        known = unchecked(model.Identity, (filesystem, number, generation, None, made, ()))
+        at = unchecked(model.Place, (mount, None, inside_path if below == inside else path(below)))
         declared_name = raw(declared)
     except (KeyError, TypeError, ValueError, Fault):
         return None

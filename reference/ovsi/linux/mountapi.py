@@ -11,7 +11,11 @@ import os
 import struct
 
 from . import foreign
-from .syscall import AT_FDCWD, common, libc_function, syscall, text
+from .syscall import AT_FDCWD, common, error, libc_function, quiet_syscall, syscall, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MS_RDONLY = 1
 MS_NOSUID = 2
@@ -113,6 +117,29 @@ def set_path_empty(fsfd: int, key: bytes, fd: int) -> None:
 def set_fd(fsfd: int, key: bytes, fd: int) -> None:
     """Set a parameter to the object that `fd` is open on. Raises OSError: EINVAL where it takes none."""
     _fsconfig(fsfd, _SET_FD, key, None, fd)
+
+
+def set_fds(fsfd: int, parameters: Iterable[tuple[bytes, int]]) -> None:
+    """`set_fd` for each of many, keys and descriptors, in their order; the keys are without NUL."""
+    for key, fd in parameters:
+        if quiet_syscall(_FSCONFIG, fsfd, _SET_FD, key, None, fd, 0) < 0:
+            _refuse_unless_interrupted(key)
+            set_fd(fsfd, key, fd)
+
+
+def set_strings(fsfd: int, parameters: Iterable[tuple[bytes, bytes]]) -> None:
+    """`set_string` for each of many, keys and values, in their order; all of them are without NUL."""
+    for key, value in parameters:
+        if quiet_syscall(_FSCONFIG, fsfd, _SET_STRING, key, value, 0, 0) < 0:
+            _refuse_unless_interrupted(key)
+            set_string(fsfd, key, value)
+
+
+def _refuse_unless_interrupted(key: bytes) -> None:
+    """Raises OSError for the failure of the last call, but for EINTR: then it may be tried again."""
+    code = foreign.get_errno()
+    if code != errno.EINTR:
+        raise error(code, f"fsconfig {key.decode(errors='backslashreplace')}")
 
 
 def create(fsfd: int) -> None:

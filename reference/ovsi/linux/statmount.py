@@ -134,7 +134,7 @@ def probe() -> int | None:
 
 def _answer(mount: int, mask: int, namespace: int) -> bytes:
     request = _request(mount, mask, namespace)
-    size = 4096
+    size = 1 << 15 if mask & OPT_ARRAY else 1 << 12  # an overlay may have hundreds of options
     while True:
         buffer = foreign.create_string_buffer(size)
         try:

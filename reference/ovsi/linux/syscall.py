@@ -83,6 +83,13 @@ def syscall(name: str, number: int | None, *arguments: Argument, path: bytes | N
             raise error(code, name, path)
 
 
+quiet_syscall: Callable[..., int] = _syscall
+"""A system call for hot places: its number and six arguments; -1 where it fails for whatever reason, EINTR too.
+
+A path in it has no NUL.
+"""
+
+
 def libc_function(name: str, *argument_types: Any) -> Callable[..., int]:
     """A function of libc as one that raises OSError: ENOSYS where this libc does not have it.
 

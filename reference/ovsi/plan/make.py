@@ -23,6 +23,8 @@ from .records import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..image.model import Filesystem, Image, Mount, Overlay, Place, Source
     from .records import Host, Request
 
@@ -68,6 +70,7 @@ class _Tables:
         self.maps: dict[str, list[Mapping]] = {}
         self._witnesses: dict[str, tuple[Witness, ...]] = {}
         self._within: dict[tuple[str, str | None], ByMount] = {}
+        self._plain: dict[tuple[str, str], tuple[Filesystem, ByMount] | None] = {}
         for mapping in sorted(request.maps, key=lambda mapping: -len(mapping.sub)):
             self.maps.setdefault(mapping.filesystem, []).append(mapping)
 
@@ -98,6 +101,17 @@ class _Tables:
                 namespaces=_namespaces(mount, self) if self.same_boot else (),
             )
         return self._within[key]
+
+    def plain_way(self, filesystem: str, place: Place) -> tuple[Filesystem, ByMount] | None:
+        """For a proved source with a path: its file system and what `within` says, where that is the only way to it."""
+        if place.mount is None:
+            return None
+        key = (filesystem, place.mount)
+        if key not in self._plain:
+            only = filesystem not in self.maps and filesystem not in self.overlay_on
+            borne = self.filesystems[filesystem]
+            self._plain[key] = (borne, self.within(borne, self.mounts[place.mount])) if only else None
+        return self._plain[key]
 
 
 def _chosen(image: Image, request: Request) -> tuple[Overlay, ...]:
@@ -192,15 +206,26 @@ def _mount_plan(
 
 
 def _source_plan(overlay: Overlay, name: str, source: Source, tables: _Tables) -> SourcePlan:
-    subject = f"{overlay.id}/{name}"
-    proved = source.assurance == "proved"
-    idmap_known = not source.missing or name == "work" or all(field != "idmap" for field, _why in source.missing)
+    values: Any = source  # a tuple; of a layer the role follows, which `name` says
+    _declared, identity, path, state, assurance, _method, location, candidate, *more = values[:12]
+    idmap, reason, _requires, missing = more
+    proved = assurance == "proved"
+    idmap_known = not missing or name == "work" or all(field != "idmap" for field, _why in missing)
     if not proved or not idmap_known:
-        _allow_unproved(source, subject, tables.request.accept, proved)
-    place = source.location if proved else source.candidate
-    filesystem = _filesystem_of(source, place, tables)
-    ways = tuple(_ways(source, place, filesystem, tables))
-    how = (ways, source.identity, filesystem, proved, source.state, source.reason or "", source.idmap, idmap_known)
+        _allow_unproved(source, f"{overlay.id}/{name}", tables.request.accept, proved)
+    place = location if proved else candidate
+    filesystem: Filesystem | None
+    ways: tuple[Way, ...]
+    plain = None
+    if proved and place is not None and path is not None and identity is not None:
+        plain = tables.plain_way(identity.filesystem, place)
+    if plain is not None:  # as nearly all are
+        filesystem, within = plain
+        ways = (within.at(path, place.path),)
+    else:
+        filesystem = _filesystem_of(source, place, tables)
+        ways = tuple(_ways(source, place, filesystem, tables))
+    how = (ways, identity, filesystem, proved, state, reason or "", idmap, idmap_known)
     return unchecked(SourcePlan, (name, name.partition("/")[0], *how))
 
 

@@ -94,10 +94,8 @@ class ByMount(Record):
 
     def at(self, path: bytes | None, below: bytes | None) -> ByMount:
         """The same for another source there."""
-        place = (self.device, self.uuid)
-        return unchecked(
-            ByMount, (*place, path, self.mount_point, self.mount_root, below, self.witnesses, self.namespaces)
-        )
+        device, uuid, _path, mount_point, mount_root, _below, witnesses, namespaces = self
+        return unchecked(ByMount, (device, uuid, path, mount_point, mount_root, below, witnesses, namespaces))
 
     def hint(self) -> bytes | None:
         """The whole path at which the image found it."""

@@ -95,6 +95,12 @@ def _set(fs: int, name: str, value: bytes | None, overlay: OverlayPlan) -> None:
         ) from None
 
 
+def _collects() -> bool:
+    """`takes_anything` of a context of its own."""
+    with closing(open_overlay_context()) as fs:
+        return takes_anything(fs)
+
+
 def takes_anything(fs: int) -> bool:
     """Whether a context only collects what it is given, as before Linux 6.5, so that taking a key says nothing."""
     try:
@@ -154,6 +160,8 @@ def is_known(*options: Option) -> bool:
                     set_flag(fs, option.name.encode())
                 else:
                     set_string(fs, option.name.encode(), option.value)
+            if not _collects():
+                return True
             set_string(fs, b"lowerdir", b"/proc/self/no such layer:/proc/self/no such layer")
             create(fs)
         except OSError as failure:

@@ -14,11 +14,11 @@ from ..plan.paths import common
 from ..plan.records import ByInner, ByMap, ByMount, ByProcess
 from . import own
 from .child import in_child
-from .look import Superblock
+from .look import Superblock, same_superblock
 from .pair import in_one_tree, on_one_mount, pair_of
 from .reach import Anchor, Namespace, serves
 from .result import Accepted
-from .search import Opened, Search, open_plainly
+from .search import Opened, PlainPlace, Search
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,18 +36,26 @@ class Finder:
     """Opens the sources of one overlay after the other in the caller's mount namespace."""
 
     def __init__(
-        self, plan: Plan, namespace: Namespace, inner: Callable[[str], Anchor] | None, home: Elsewhere | None = None
+        self,
+        plan: Plan,
+        namespace: Namespace,
+        inner: Callable[[str], Anchor] | None,
+        home: Elsewhere | None = None,
+        *,
+        in_clones: bool = False,
     ) -> None:
         """`inner` builds another overlay of the plan, that a source is on, and gives a copy of its root.
 
         Where it is None, nothing is built: what would be is noted in `left`, and its sources are left out.
-        `home` is where the caller was, if this process went elsewhere.
+        `home` is where the caller was, if this process went elsewhere. in_clones: layers may as well be opened in
+        copies of their mounts' trees, for they will be used there.
         """
         self.plan = plan
         self.namespace = namespace
         self.inner = inner
         self.left: dict[str, str] = {}  # of subjects of sources to overlays
         self.home = home
+        self.in_clones = in_clones
         self.accepted: list[Accepted] = []
         self.notes: list[str] = []
         self._mounts: dict[tuple[object, ...], list[Mount]] = {}
@@ -83,13 +91,29 @@ class Finder:
 
     def _at_its_place(self, overlay: OverlayPlan, found: dict[str, Opened]) -> None:
         """The short way for the many layers: those that are where the image saw them, and plainly the same."""
+        places: dict[tuple[object, ...], PlainPlace | None] = {}
         for source in overlay.sources:
-            way = source.ways[0] if source.ways else None
-            if isinstance(way, ByMount) and way.path is not None and source.proved and source.role in ("lower", "data"):
-                mount = next(iter(self.mounts_for(way, source)), None)
-                opened = open_plainly(self, source, mount, way.path) if mount is not None else None
+            name, role, ways, identity, filesystem, proved, *_rest = source
+            way = ways[0] if ways else None
+            if not proved or identity is None or role not in ("lower", "data") or not isinstance(way, ByMount):
+                continue
+            device, uuid, inside, mount_point, mount_root, *_more = way
+            key = device, uuid, mount_point, mount_root, id(filesystem)
+            place = places[key] if key in places else places.setdefault(key, self._plain_place(way, source))
+            if place is not None and inside is not None:
+                opened = place.open(source, identity, inside)
                 if opened is not None:
-                    found[source.name] = opened
+                    found[name] = opened
+
+    def _plain_place(self, way: ByMount, source: SourcePlan) -> PlainPlace | None:
+        """The mount where the image saw a proved source, if it is there and surely of the same file system."""
+        if not self.plan.same_boot or source.filesystem is None:
+            return None
+        mount = next(iter(self.mounts_for(way, source)), None)
+        anchor = None if mount is None else self.namespace.anchor(mount)
+        if mount is None or anchor is None or not same_superblock(anchor.superblock, source.filesystem):
+            return None
+        return PlainPlace(anchor, mount, in_clone=self.in_clones)
 
     def _here(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
         for source in overlay.sources:
@@ -315,6 +339,5 @@ def _copies(finder: Finder, missing: Sequence[tuple[SourcePlan, ByMount]]) -> Ou
 
 def close_all(opened: list[Opened]) -> None:
     """Close every source that is still open."""
-    for source in opened:
-        os.close(source.fd)
+    own.put_away([source.fd for source in opened])
     opened.clear()

@@ -18,7 +18,7 @@ from .context import in_initial_user_namespace, is_known, module_default
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ..plan.records import Option, OverlayPlan
     from .result import Setup
@@ -41,12 +41,13 @@ def check(
 
     at_home: this process is where the caller was, and may load code and read /sys.
     """
-    pairs = [(name, value) for name, _equals, value in (option.partition(b"=") for option in shown)]
-    _check_layers(overlay, opened, pairs, setup)
-    alike = len({_device(source) for source in opened if source.plan.role != "work"}) == 1
+    names = [option.partition(b"=")[0] for option in shown]
+    values = {name: option[len(name) + 1 :] for name, option in zip(names, shown, strict=True)}
+    _check_layers(overlay, opened, names, values.get(b"lowerdir", b""), setup)
+    alike = len(_devices(opened)) == 1
     for option in overlay.options:
         if option.name != "xino" or not alike:  # it is neither shown nor matters where all layers are on one
-            _check_option(overlay, option, pairs)
+            _check_option(overlay, option, values)
     status = fstatfs(mount)
     if status.type != _OVERLAY_MAGIC:
         raise _differs(overlay, "it is no overlay")
@@ -67,13 +68,13 @@ def _differs(overlay: OverlayPlan, what: str) -> Refusal:
 
 
 def _check_layers(
-    overlay: OverlayPlan, opened: Sequence[Opened], pairs: Sequence[tuple[bytes, bytes]], setup: Setup
+    overlay: OverlayPlan, opened: Sequence[Opened], names: Sequence[bytes], page: bytes, setup: Setup
 ) -> None:
+    """`names` of the options that are shown; `page`: the value of lowerdir."""
     roles = [source.plan.role for source in opened]
-    names = [name for name, _value in pairs]
     lowers, data = roles.count("lower"), roles.count("data")
     if setup == "page":
-        head, *rest = next((value for name, value in pairs if name == b"lowerdir"), b"").split(b"::")
+        head, *rest = page.split(b"::")
         found = (len(head.split(b":")), len(rest))
     else:
         found = (names.count(b"lowerdir+"), names.count(b"datadir+"))
@@ -85,13 +86,14 @@ def _check_layers(
             raise _differs(overlay, f"{role}dir is there {there} times, not {roles.count(role)}")
 
 
-def _device(source: Opened) -> str:
-    return source.anchor.superblock.device or str(os.fstat(source.fd).st_dev)
+def _devices(opened: Sequence[Opened]) -> set[str]:
+    """Those of the layers."""
+    anchors = {source.anchor: source.fd for source in opened if source.plan.role != "work"}
+    return {anchor.superblock.device or str(os.fstat(fd).st_dev) for anchor, fd in anchors.items()}
 
 
-def _check_option(overlay: OverlayPlan, option: Option, pairs: Sequence[tuple[bytes, bytes]]) -> None:
-    name = option.name.encode()
-    shown = next((value for key, value in pairs if key == name), None)
+def _check_option(overlay: OverlayPlan, option: Option, values: Mapping[bytes, bytes]) -> None:
+    shown = values.get(option.name.encode())
     if option.value is None:
         if shown is None and option.name in ("default_permissions", "userxattr"):
             raise _differs(overlay, f"{option.name} has no effect")

@@ -9,91 +9,116 @@ from __future__ import annotations
 
 import os
 
-from ..linux.mountapi import set_string
+from ..linux.mountapi import set_strings
 from ..linux.namespaces import CLONE_NEWNS, open_namespace, setns
 from ..linux.syscall import closing
+from ..plan.paths import joined
 from . import own
 from .context import KEYS
 from .workshop import attach, enter_private_namespace, new_tmpfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .search import Opened
 
-_PROC = b".proc of the restore"
+    Name = tuple[bytes, bytes, bytes, int]  # of a layer: the key, its name, how that is said for its role, descriptor
+
+_DESCRIPTORS = b".descriptors of the restore"
 _LONGEST = 255
 
 
 def may_return() -> bool:
     """Whether this process may change its root and enter its mount namespace again."""
-    with closing(own.process()) as me, closing(open_namespace(me, "mnt")) as home:
-        root = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            setns(home, CLONE_NEWNS)
-            os.fchdir(root)
-            os.chroot(b".")
-        except PermissionError:
-            return False
-        finally:
-            os.close(root)
+    with closing(own.process()) as me:
+        here = _Whereabouts(me)
+    try:
+        here.enter()
+    except PermissionError:
+        return False
     return True
 
 
 def set_numbers(fs: int, opened: Sequence[Opened]) -> None:
     """Set every layer of a context under the number of its descriptor."""
     own.stand_among_descriptors()
+    set_strings(fs, [(KEYS[source.plan.role], b"%d" % source.fd) for source in opened])
+
+
+def true_names(opened: Sequence[Opened]) -> list[Name]:
+    """The layers' names: where they were found below what the kernel shows of their anchors."""
+    found = []
     for source in opened:
-        set_string(fs, KEYS[source.plan.role], b"%d" % source.fd)
+        above, role = source.anchor.shown, source.plan.role
+        name = joined(above, source.path) if above else own.path_of(source.fd)
+        said = name.replace(b"\\", b"\\\\") if role in ("upper", "work") and b"\\" in name else name
+        found.append((KEYS[role], name, said, source.fd))
+    return found
 
 
-def set_true_names(fs: int, opened: Sequence[Opened]) -> None:
-    """Set every layer of a context under the path that the kernel shows of its descriptor.
+def set_true_names(fs: int, names: Sequence[Name]) -> Callable[[], None]:
+    """Set every layer of a context under its name; gives the way into a private mount namespace.
 
+    That is the one in which this was done, for there is time to be saved by not making another.
     A path over 255 bytes, or above another layer's, is replaced by the descriptor's number. Only where
     `may_return`.
     """
-    names = [_name(source) for source in opened]
     proc = own.copy()
     if proc is None:
-        set_numbers(fs, opened)
-        return
+        own.stand_among_descriptors()
+        set_strings(fs, [(key, b"%d" % fd) for key, _name, _said, fd in names])
+        return enter_private_namespace
     with closing(own.process()) as me:
-        home = open_namespace(me, "mnt")
-    root = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    enter_private_namespace()
+        home = _Whereabouts(me)
+        enter_private_namespace()
+        private = _Whereabouts(me)
     top = new_tmpfs()
     attach(top)
-    os.mkdir(_PROC, dir_fd=top)
-    attach(proc, top, _PROC)
+    os.mkdir(_DESCRIPTORS, dir_fd=top)
+    attach(proc, top, _DESCRIPTORS)
+    # Only what the links lead to: each step less on the way there is one less for every layer.
+    with closing(os.open(_DESCRIPTORS + b"/self/fd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)) as numbers:
+        attach(own.clone_tree(numbers), top, _DESCRIPTORS)
     os.fchdir(top)
     os.chroot(b".")
     own.stand_among_descriptors()
+    set_strings(fs, _linked(names))
+    home.enter()
+    return private.enter
+
+
+class _Whereabouts:
+    """The mount namespace and the root directory that this process has."""
+
+    def __init__(self, me: int) -> None:
+        self.namespace = open_namespace(me, "mnt")
+        self.root = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def enter(self) -> None:
+        """Go there again, once."""
+        setns(self.namespace, CLONE_NEWNS)
+        os.fchdir(self.root)
+        os.chroot(b".")
+        own.put_away((self.namespace, self.root))
+
+
+def _linked(names: Sequence[Name]) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and names to set, each before the next is asked for: it is a link that may have to make room."""
     made: set[bytes] = {b""}
     links: set[bytes] = set()
-    for source, name in zip(opened, names, strict=True):
-        key = KEYS[source.plan.role]
-        given = name.replace(b"\\", b"\\\\") if source.plan.role in ("upper", "work") else name
-        if len(given) > _LONGEST or not name.startswith(b"/") or name in made:
-            set_string(fs, key, b"%d" % source.fd)
+    target = b"/" + _DESCRIPTORS + b"/"
+    for key, name, said, fd in names:
+        if len(said) > _LONGEST or not name.startswith(b"/") or name in made or name == b"/":
+            yield key, b"%d" % fd
             continue
-        _make_parents(name, made, links)
+        if name[: name.rfind(b"/")] not in made:
+            _make_parents(name, made, links)
         if name in links:  # two mounts may show one path
             os.unlink(name)
-        os.symlink(b"/%s/self/fd/%d" % (_PROC, source.fd), name)
+        os.symlink(b"%s%d" % (target, fd), name)
         links.add(name)
-        set_string(fs, key, given)
-    setns(home, CLONE_NEWNS)
-    os.fchdir(root)
-    os.chroot(b".")
-    os.close(home)
-    os.close(root)
-
-
-def _name(source: Opened) -> bytes:
-    name = own.path_of(source.fd)
-    return b"" if name == b"/" else name
+        yield key, said
 
 
 def _make_parents(path: bytes, made: set[bytes], links: set[bytes]) -> None:

@@ -19,7 +19,7 @@ from .look import Superblock
 from .mounter import check_mounter
 from .probe import lacks_mount_setattr, refuse_if_in_use, refuse_if_locked, refuse_if_stale, refuse_without_calls
 from .reach import Anchor, Namespace
-from .setups import ability, build
+from .setups import ability, build, uses_copies
 from .target import open_target, parent_is_shared, refuse_foreign
 from .volatile import leftovers
 
@@ -78,7 +78,7 @@ class Restore:
             self.shared = {path: parent_is_shared(fd, namespace.table) for path, fd in self.targets.items()}
             if len(self.plan.overlays) > 1:
                 self._look_ahead(namespace)
-            self.finder = Finder(self.plan, namespace, self._inner, self.home)
+            self.finder = Finder(self.plan, namespace, self._inner, self.home, in_clones=uses_copies(self.forced))
             for overlay in self.plan.overlays:
                 if overlay.mounts:
                     self._build(overlay)

@@ -15,7 +15,7 @@ from ..linux.files import (
     RESOLVE_NO_XDEV,
     openat2,
 )
-from ..linux.syscall import closing, common, syscall
+from ..linux.syscall import closing, common, quiet_syscall, syscall
 from ..plan.paths import relative
 from . import own
 from .look import Superblock, told_uuid, uuid_of_fd
@@ -48,6 +48,11 @@ def open_below(anchor: int, path: bytes) -> int:
         return openat2(anchor, name, DIRECTORY, resolve=_PLAIN)  # which tries again
 
 
+def open_quietly(anchor: int, name: bytes) -> int:
+    """The same for hot places, by a relative name: negative where it can't be opened in one call, for any reason."""
+    return quiet_syscall(_OPENAT2, anchor, name, _HOW, len(_HOW), 0, 0)
+
+
 def _open_by_pieces(anchor: int, name: bytes) -> int:
     """The same for a path longer than the kernel takes; where directories lie that deep is no matter of one call."""
     cut = name.rfind(b"/", 0, _MOST_AT_ONCE)
@@ -77,6 +82,14 @@ class Anchor:
         self.superblock = superblock
         self.mount = mount
         self._clone: int | None = None
+        self._shown: bytes | None = None
+
+    @property
+    def shown(self) -> bytes:
+        """Where the kernel says that it is; empty where it can't."""
+        if self._shown is None:
+            self._shown = own.path_of(self.fd)
+        return self._shown
 
     @property
     def clone(self) -> int:

@@ -11,13 +11,14 @@ from ..linux.handles import FileHandle, open_by_handle_at
 from ..plan.paths import below
 from ..plan.records import ByMount
 from . import own
-from .look import Superblock, plainly_same, seen_of_fd
-from .reach import Anchor, open_below, serves
+from .look import Superblock, plainly_of_handle, plainly_same, seen_of_fd
+from .reach import Anchor, open_below, open_quietly, serves
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..image.model import Identity
     from ..linux.mounttable import Mount
     from ..plan.records import ByInner, ByMap, ByProcess, SourcePlan
     from .find import Finder
@@ -45,20 +46,30 @@ class Opened:
         self.tree = tree
 
 
-def open_plainly(finder: Finder, source: SourcePlan, mount: Mount, inside: bytes) -> Opened | None:
-    """The source at its path below a mount, if it is there and plainly the same; None says nothing."""
-    anchor = finder.namespace.anchor(mount)
-    path = below(inside, mount.root)
-    if anchor is None or path is None or source.identity is None or source.filesystem is None:
+class PlainPlace:
+    """A mount that is surely of the file system on which the image saw some layers: most are found below it."""
+
+    def __init__(self, anchor: Anchor, mount: Mount, *, in_clone: bool) -> None:
+        """in_clone: open them in a copy of its tree."""
+        self.anchor = anchor
+        self.tree = anchor.clone if in_clone else None
+        self._top = anchor.fd if self.tree is None else self.tree
+        self._root = mount.root.rstrip(b"/")
+        self._type = anchor.superblock.fs_type
+
+    def open(self, source: SourcePlan, identity: Identity, inside: bytes) -> Opened | None:
+        """The source at its path inside of the file system, if that is plainly the one; None says nothing."""
+        root = self._root
+        if root and inside != root and not inside.startswith(root + b"/"):
+            return None
+        path = inside[len(root) :]
+        fd = open_quietly(self._top, path[1:] or b".")
+        if fd < 0:
+            return None
+        if plainly_of_handle(fd, self._type, identity):
+            return Opened(source, fd, SAME, self.anchor, path or b"/", self.tree)
+        os.close(fd)
         return None
-    try:
-        fd = open_below(anchor.fd, path)
-    except OSError:
-        return None
-    if finder.plan.same_boot and plainly_same(fd, anchor.superblock, source.identity, source.filesystem):
-        return Opened(source, fd, SAME, anchor, path)
-    os.close(fd)
-    return None
 
 
 class Search:

@@ -12,22 +12,31 @@ import errno
 import os
 
 from ..errors import Refusal
-from ..linux.mountapi import MNT_DETACH, create, fsmount, mount, set_fd, set_string, umount2
+from ..linux.mountapi import MNT_DETACH, create, fsmount, mount, set_fd, set_fds, set_string, umount2
 from ..linux.syscall import closing
 from ..plan.options import SUPERBLOCK_FLAGS
 from . import own
 from .child import in_child
-from .context import KEYS, open_context, open_overlay_context, source_of, takes_anything, told_options
+from .context import (
+    KEYS,
+    in_initial_user_namespace,
+    open_context,
+    open_overlay_context,
+    source_of,
+    takes_anything,
+    told_options,
+)
 from .pair import reopen
 from .probe import NO_DESCRIPTOR
 from .workshop import attach, bring_out, detached_copy, enter_private_namespace, new_tmpfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..plan.records import Option, OverlayPlan
     from .child import Outcome
+    from .names import Name
     from .result import Setup
     from .search import Opened
     from .volatile import Leftovers
@@ -54,6 +63,19 @@ def ability(opened: Sequence[Opened]) -> Setup:
         return "page" if takes_anything(fs) else "append"
 
 
+def uses_copies(forced: Setup | None) -> bool:
+    """Whether it is known before a layer is opened that it will be used in a copy of its mount's tree.
+
+    Not below another user namespace, where a mount may be locked in the tree (`refuse_if_locked`).
+    """
+    if not in_initial_user_namespace():
+        return False
+    if forced is not None:
+        return forced == "page"
+    with closing(open_overlay_context()) as fs:
+        return takes_anything(fs)
+
+
 def build(
     overlay: OverlayPlan, opened: Sequence[Opened], setup: Setup, mark: Leftovers | None, *, remounted: bool
 ) -> tuple[list[bytes], list[int]]:
@@ -65,9 +87,14 @@ def build(
     context = None
     if setup == "descriptor" and not _only_in_a_workshop(opened):
         context = _with_layers(overlay, opened)  # here, for a child would first copy all the memory that it looks at
+    names = None
+    if setup == "append" and all(source.tree is None for source in opened):
+        from .names import true_names  # few kernels need it
+
+        names = true_names(opened)  # here for the same reason
 
     def work() -> Outcome:
-        workshop = _Workshop(overlay, opened, mark, context)
+        workshop = _Workshop(overlay, opened, mark, context, names)
         try:
             workshop.by[setup]()
             return bring_out(overlay, workshop.made, workshop.spare, remounted=remounted)
@@ -88,8 +115,7 @@ def _with_layers(overlay: OverlayPlan, opened: Sequence[Opened]) -> int:
     """A context with everything set."""
     fs = open_context(overlay)
     try:
-        for source in opened:
-            set_fd(fs, KEYS[source.plan.role], source.fd)
+        set_fds(fs, [(KEYS[source.plan.role], source.fd) for source in opened])
     except BaseException:
         os.close(fs)
         raise
@@ -107,12 +133,18 @@ class _Workshop:
     """
 
     def __init__(
-        self, overlay: OverlayPlan, opened: Sequence[Opened], mark: Leftovers | None, context: int | None
+        self,
+        overlay: OverlayPlan,
+        opened: Sequence[Opened],
+        mark: Leftovers | None,
+        context: int | None,
+        names: list[Name] | None,
     ) -> None:
         self.overlay = overlay
         self.opened = opened
         self.mark = mark
         self.context = context
+        self.names = names
         self.made = -1
         self.spare: int | None = None
         self.private = False
@@ -126,19 +158,18 @@ class _Workshop:
         self._finish(_with_layers(self.overlay, self.opened))
 
     def _by_append(self) -> None:
-        from .names import may_return, set_numbers, set_true_names  # few kernels need it
+        from .names import may_return, set_numbers, set_true_names
 
-        detached = any(source.tree is not None for source in self.opened)
-        if detached:
+        if self.names is None:
             self._attach_trees()
         fs = open_context(self.overlay)
-        if detached or not may_return():
+        if self.names is None or not may_return():
             set_numbers(fs, self.opened)
+            self._finish(fs)
         else:
-            set_true_names(fs, self.opened)
-        self._finish(fs)
+            self._finish(fs, set_true_names(fs, self.names))
 
-    def _finish(self, fs: int) -> None:
+    def _finish(self, fs: int, enter: Callable[[], None] = enter_private_namespace) -> None:
         self._remove_mark()
         create(fs)
         self.made = fsmount(fs)
@@ -146,7 +177,7 @@ class _Workshop:
         if self.overlay.serves:
             self.spare = detached_copy(self.made)
         if not self.private:
-            enter_private_namespace()
+            enter()
         attach(self.made)
 
     def _by_page(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
-from ovsi.identity import generation_in_handle, stability_of
+from ovsi.identity import numbers_in_handle, stability_of
 from ovsi.image import model
 from ovsi.linux.files import mount_id_of_fd
 from ovsi.linux.handles import handle_of_fd
@@ -70,10 +70,11 @@ class Describer:
         if kind == "overlay":
             return model.Identity(filesystem=filesystem, inode=inode)
         handle = handle_of_fd(fd)
+        numbers = numbers_in_handle(kind, *handle)
         return model.Identity(
             filesystem=filesystem,
             inode=inode,
-            generation=generation_in_handle(kind, handle.type, handle.data),
+            generation=None if numbers is None else numbers[1],
             handle=model.Handle(type=handle.type, bytes=handle.data),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ovsi.identity import SAME, Seen, Verdict, compare, generation_in_handle, stability_of, subvolume_in_handle
+from ovsi.identity import SAME, Seen, Verdict, compare, numbers_in_handle, stability_of
 from ovsi.image.model import Filesystem, Handle, Identity
 
 UUID, OTHER_UUID = "0a" * 16, "0b" * 16
@@ -63,19 +63,20 @@ def test_a_generation_is_taken_from_the_handle() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fs_type", "handle_type", "data", "generation", "subvolume"),
+    ("fs_type", "handle_type", "data", "numbers"),
     [
-        ("tmpfs", 1, "d3d2d1000600000000000000", 0xD1D2D3, None),
-        ("ext4", 1, "0c000000d3d2d100", 0xD1D2D3, None),
-        ("xfs", 0x81, "0c00000000000000d3d2d100", 0xD1D2D3, None),
-        ("btrfs", 0x4D, "00010000000000000501000000000000d3d2d100", 0xD1D2D3, 261),
-        ("btrfs", 0x4E, "0001", None, None),
-        ("nfs", 1, "0c000000d3d2d100", None, None),
+        ("tmpfs", 1, "d3d2d1000600000001000000", (0x1_0000_0006, 0xD1D2D3, None)),
+        ("ext4", 1, "0c000000d3d2d100", (12, 0xD1D2D3, None)),
+        ("xfs", 0x81, "0c00000000000000d3d2d100", (12, 0xD1D2D3, None)),
+        ("btrfs", 0x4D, "00010000000000000501000000000000d3d2d100", (256, 0xD1D2D3, 261)),
+        ("btrfs", 0x4E, "0001", None),
+        ("nfs", 1, "0c000000d3d2d100", None),
     ],
 )
-def test_forms_of_handles(fs_type: str, handle_type: int, data: str, generation: int, subvolume: int) -> None:
-    assert generation_in_handle(fs_type, handle_type, bytes.fromhex(data)) == generation
-    assert subvolume_in_handle(fs_type, handle_type, bytes.fromhex(data)) == subvolume
+def test_forms_of_handles(
+    fs_type: str, handle_type: int, data: str, numbers: tuple[int, int, int | None] | None
+) -> None:
+    assert numbers_in_handle(fs_type, handle_type, bytes.fromhex(data)) == numbers
 
 
 def test_tmpfs() -> None:
