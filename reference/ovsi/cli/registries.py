@@ -17,12 +17,12 @@ _PLACES = (
 
 def load() -> dict[str, Any]:
     """The whole document; empty where it is not there, as in a package cut short."""
-    from ..image.parse import parse
+    from ..image.parse import text_of, tree
 
     for place in _PLACES:
         try:
             with open(os.path.join(place, "registries.json"), "rb") as file:
-                registries: dict[str, Any] = parse(file.read())  # type: ignore[assignment]  # a file of our own
+                registries: dict[str, Any] = tree(text_of(file.read()))  # type: ignore[assignment]  # a file of our own
                 return registries
         except FileNotFoundError:
             continue

@@ -194,7 +194,7 @@ def _is_utf8(data: bytes) -> bool:
 def path(value: object) -> bytes:
     """An absolute and plain path (spec OVSI-IMG-015)."""
     result = raw(value)
-    if result[:1] == b"/" and b"/." not in result and b"//" not in result and result[-1:] != b"/":
+    if b"/." not in result and b"//" not in result and result[:1] == b"/" != result[-1:]:
         return result
     if result != b"/" and (result[:1] != b"/" or not _PLAIN.isdisjoint(result[1:].split(b"/"))):
         raise Fault("bad-path", f"is {shown(value)}, not an absolute path without empty, `.` or `..` components")

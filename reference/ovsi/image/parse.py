@@ -71,11 +71,15 @@ class _Hooks:
         raise Fault("not-json", f"holds {word}, which is no JSON number")
 
 
-def parse(data: bytes) -> object:
-    """The document in these bytes. Raises Fault for what breaks spec 3.2."""
+def text_of(data: bytes) -> str:
+    """The text in these bytes. Raises Fault for what breaks spec 3.2."""
     if len(data) > MAX_BYTES:
         raise Fault("too-large", f"has more than {MAX_BYTES:,} bytes")
-    text = _decode(data)
+    return _decode(data)
+
+
+def tree(text: str) -> object:
+    """The document in a text. Raises Fault for what breaks spec 3.2."""
     hooks = _Hooks()
     root = _scan(text, hooks)
     if _pairs(root) != text.count('":') or _has_keys_apart(text):  # a key twice, or seemingly so

@@ -10,7 +10,8 @@ from ..errors import Refusal
 from . import model, rules, usual
 from .fault import Fault, pointer, shown
 from .kinds import KINDS, version
-from .parse import parse
+from .lines import tree_with_layers
+from .parse import text_of, tree
 from .shape import properties
 
 TYPE_CHECKING = False
@@ -40,7 +41,8 @@ def decode(data: bytes) -> model.Image:
 
 
 def _decode(data: bytes) -> model.Image:
-    root = parse(data)
+    text = text_of(data)
+    root = tree_with_layers(text) or tree(text)
     if not isinstance(root, dict):
         raise Fault("not-by-schema", f"is {shown(root)}, not an object")
     if root.get("format") != FORMAT:
@@ -123,8 +125,11 @@ def _record(record: type[model.Entry]) -> Reader:
     may_be_usual = record is model.Layer
 
     def read(value: object) -> model.Entry:
-        if may_be_usual and (layer := usual.layer(value)):
-            return layer
+        if may_be_usual:
+            if type(value) is record:
+                return value  # read by its line
+            if layer := usual.layer(value):
+                return layer
         if not isinstance(value, dict):
             raise Fault("not-by-schema", f"is {shown(value)}, not an object")
         if not required <= value.keys():

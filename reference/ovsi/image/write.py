@@ -6,6 +6,7 @@ The `json` module is not imported: that would take longer than all that is done 
 from __future__ import annotations
 
 from . import model
+from .frames import BEFORE_GENERATION, BEGIN_OF_ARRAY, BEGIN_OF_LINE, END, END_OF_ARRAY, frame_of
 from .shape import properties
 from .strings import string
 
@@ -41,11 +42,11 @@ def _texts(image: model.Image) -> Iterator[str]:
     one_layer = _remembered(_layer) if len(image.overlays) > 1 else _layer
     comma = ""
     for overlay in image.overlays:
-        yield f'{comma}\n  {{\n   {_OVERLAY_LINE.join(_parts(overlay, _BEFORE_LAYERS))}{_OVERLAY_LINE}"layers": ['
+        yield f"{comma}\n  {{\n   {_OVERLAY_LINE.join(_parts(overlay, _BEFORE_LAYERS))}{_OVERLAY_LINE}{BEGIN_OF_ARRAY}"
         layers = map(one_layer, overlay.layers)
         yield next(layers)[1:]  # without a comma before it
         yield from layers
-        yield "\n   ]"
+        yield END_OF_ARRAY
         for part in _parts(overlay, _AFTER_LAYERS):
             yield _OVERLAY_LINE + part
         yield "\n  }"
@@ -133,35 +134,19 @@ def _usual_layer(layer: model.Layer) -> str | None:
     kind, data, made_by = handle
     if declared is None or path is None or method is None or mount is None or made_by is None:
         return None
-    words = role, filesystem, kind, made_by, state, assurance, method, mount
-    head, before_inode, before_bytes, after_bytes, before_place = _around.get(words) or _words_around(words)
+    head, before_inode, before_bytes, before_path, before_place = frame_of(
+        (role, filesystem, kind, made_by, state, assurance, method, mount)
+    )
     inside = bytes_(path)
     return (
-        f'{head}{bytes_(declared)}{before_inode}{inode}", "generation": {generation}{before_bytes}{data.hex()}'
-        f"{after_bytes}{inside}{before_place}{inside if below == path else bytes_(below)}}}}}"
+        f"{head}{bytes_(declared)}{before_inode}{inode}{BEFORE_GENERATION}{generation}{before_bytes}{data.hex()}"
+        f"{before_path}{inside}{before_place}{inside if below == path else bytes_(below)}{END}"
     )
-
-
-_around: dict[tuple[Any, ...], tuple[str, str, str, str, str]] = {}
-
-
-def _words_around(words: tuple[Any, ...]) -> tuple[str, str, str, str, str]:
-    """What stands around that which differs from layer to layer."""
-    kind = words[2]
-    role, filesystem, made_by, state, assurance, method, mount = [_word(word) for word in words[:2] + words[3:]]
-    found = _around[words] = (
-        f'{{"role": {role}, "declared": ',
-        f', "identity": {{"filesystem": {filesystem}, "inode": "',
-        f', "handle": {{"type": {kind}, "bytes": "',
-        f'", "madeBy": {made_by}}}}}, "path": ',
-        f', "state": {state}, "assurance": {assurance}, "method": {method}, "location": {{"mount": {mount}, "path": ',
-    )
-    return found
 
 
 def _layer(layer: model.Layer) -> str:
     """A layer with the comma and the line's begin before it."""
-    return f",\n    {_usual_layer(layer) or _any_layer(layer)}"
+    return f",{BEGIN_OF_LINE}{_usual_layer(layer) or _any_layer(layer)}"
 
 
 def _repeated(one: Encoder) -> Encoder:

@@ -34,10 +34,11 @@ _prctl = libc_function("prctl", foreign.c_int, foreign.c_ulong, foreign.c_ulong,
 _ending: list[int] = []  # children that have said all that they had to
 
 
-def in_child(work: Callable[[], Outcome], *, may_linger: bool = False) -> tuple[object, list[int]]:
+def in_child(work: Callable[[], Outcome], leave: Callable[[], None] | None = None) -> tuple[object, list[int]]:
     """Run `work` in a forked child and return what it returns: plain data, and descriptors, here under new numbers.
 
-    A child that may linger is waited for by `reap`: its namespaces take a while to end, in which there is work to do.
+    With `leave`, which is run when the child has said that, the child is waited for by `reap`: that and the end of its
+    namespaces take a while, in which there is work to do here.
     Raises what `work` raised, if that was a Refusal or an OSError; OSError EPIPE where the child ended without a word.
     """
     here, there = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
@@ -45,7 +46,7 @@ def in_child(work: Callable[[], Outcome], *, may_linger: bool = False) -> tuple[
     child = os.fork()
     if child == 0:
         here.close()
-        _work_and_exit(work, there, parent)
+        _work_and_exit(work, leave, there, parent)
     there.close()
     _ending.append(child)
     kind = ""
@@ -57,7 +58,7 @@ def in_child(work: Callable[[], Outcome], *, may_linger: bool = False) -> tuple[
             kind, value = marshal.loads(data)
     finally:
         here.close()
-        if kind != "done" or not may_linger:
+        if kind != "done" or leave is None:
             reap()
     if kind == "done":
         return value, descriptors
@@ -82,13 +83,17 @@ def die_with_parent() -> None:
     _prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
 
 
-def _work_and_exit(work: Callable[[], Outcome], answer: _socket.socket, parent: int) -> None:
+def _work_and_exit(
+    work: Callable[[], Outcome], leave: Callable[[], None] | None, answer: _socket.socket, parent: int
+) -> None:
     code = 1
     _ending.clear()  # which are the parent's
     try:
         die_with_parent()
         if os.getppid() == parent:
             _send(answer, *_outcome(work))
+            if leave is not None:
+                leave()
             reap()
             code = 0
     finally:

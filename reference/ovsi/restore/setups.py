@@ -93,8 +93,9 @@ def build(
 
         names = true_names(opened)  # here for the same reason
 
+    workshop = _Workshop(overlay, opened, mark, context, names)
+
     def work() -> Outcome:
-        workshop = _Workshop(overlay, opened, mark, context, names)
         try:
             workshop.by[setup]()
             return bring_out(overlay, workshop.made, workshop.spare, remounted=remounted)
@@ -103,7 +104,7 @@ def build(
             raise
 
     try:
-        options, mounts = in_child(work, may_linger=True)
+        options, mounts = in_child(work, workshop.leave)
     finally:
         if context is not None:
             os.close(context)
@@ -191,7 +192,7 @@ class _Workshop:
         self.made = os.open(b"overlay", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
 
     def take_down(self) -> None:
-        """Of a failure: what goes with a namespace that ends goes some time later, and would be in use until then."""
+        """What goes with a namespace that ends goes some time later, and would be in use until then."""
         if self.made >= 0:
             try:
                 own.stand_among_descriptors()
@@ -199,6 +200,11 @@ class _Workshop:
             except OSError:
                 pass  # it was not attached yet, or is no longer
             own.put_away((self.made,))
+
+    def leave(self) -> None:
+        """`take_down` what was brought out, unless it serves as a layer here alone."""
+        if not self.overlay.serves or self.spare is not None:
+            self.take_down()
 
     def _remove_mark(self) -> None:
         if self.mark is not None:

@@ -16,7 +16,6 @@ from ..linux.files import (
     stat_of_fd,
 )
 from ..linux.mountapi import (
-    MNT_DETACH,
     MOVE_MOUNT_F_EMPTY_PATH,
     MS_PRIVATE,
     MS_REC,
@@ -26,7 +25,6 @@ from ..linux.mountapi import (
     fsopen,
     move_mount,
     open_tree,
-    umount2,
 )
 from ..linux.mountapi import mount as mount_call
 from ..linux.namespaces import CLONE_NEWNS, open_namespace, setns, unshare
@@ -116,10 +114,6 @@ def bring_out(overlay: OverlayPlan, mount: int, spare: int | None, *, remounted:
     else:
         with closing(own.process()) as me:
             return options, [*copies, mount, open_namespace(me, "mnt")]
-    # What goes with a namespace that ends goes some time later, and would hold the superblock until then.
-    own.stand_among_descriptors()
-    umount2(b"%d" % mount, MNT_DETACH)
-    os.close(mount)
     return options, copies
 
 
