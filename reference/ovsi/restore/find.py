@@ -92,6 +92,8 @@ class Finder:
     def _at_its_place(self, overlay: OverlayPlan, found: dict[str, Opened]) -> None:
         """The short way for the many layers: those that are where the image saw them, and plainly the same."""
         places: dict[tuple[object, ...], PlainPlace | None] = {}
+        # An overlay that is built meanwhile, to bear a layer of this one, would use the copies up.
+        in_clones = self.in_clones and not any(isinstance(way, ByInner) for one in overlay.sources for way in one.ways)
         for source in overlay.sources:
             name, role, ways, identity, filesystem, proved, *_rest = source
             way = ways[0] if ways else None
@@ -99,13 +101,13 @@ class Finder:
                 continue
             device, uuid, inside, mount_point, mount_root, *_more = way
             key = device, uuid, mount_point, mount_root, id(filesystem)
-            place = places[key] if key in places else places.setdefault(key, self._plain_place(way, source))
+            place = places[key] if key in places else places.setdefault(key, self._plain_place(way, source, in_clones))
             if place is not None and inside is not None:
                 opened = place.open(source, identity, inside)
                 if opened is not None:
                     found[name] = opened
 
-    def _plain_place(self, way: ByMount, source: SourcePlan) -> PlainPlace | None:
+    def _plain_place(self, way: ByMount, source: SourcePlan, in_clone: bool) -> PlainPlace | None:
         """The mount where the image saw a proved source, if it is there and surely of the same file system."""
         if not self.plan.same_boot or source.filesystem is None:
             return None
@@ -113,7 +115,7 @@ class Finder:
         anchor = None if mount is None else self.namespace.anchor(mount)
         if mount is None or anchor is None or not same_superblock(anchor.superblock, source.filesystem):
             return None
-        return PlainPlace(anchor, mount, in_clone=self.in_clones)
+        return PlainPlace(anchor, mount, in_clone=in_clone)
 
     def _here(self, overlay: OverlayPlan, searches: dict[str, Search], found: dict[str, Opened]) -> None:
         for source in overlay.sources:

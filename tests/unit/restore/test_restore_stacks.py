@@ -10,13 +10,14 @@ import pytest
 from ovsi.image import model
 from ovsi.linux import mountapi, mountinfo
 from ovsi.plan import Mapping, Request
-from ovsi.restore import restore
+from ovsi.restore import find, restore, search
 
 from tests.support.unmounting import unmount
 
 from . import images
 
 if TYPE_CHECKING:
+    from ovsi.plan.records import SourcePlan
     from ovsi.restore.result import Setup
 
 SETUPS: list[Setup] = ["descriptor", "append", "page"]
@@ -193,12 +194,30 @@ def entries() -> list[mountinfo.Mount]:
 def test_an_inner_overlay_that_is_mounted_nowhere_is_built_first(vantage: str, setup: Setup) -> None:
     make("a", "b", "c", "t")
     Path("b/deep").touch()
+    Path("c/below").touch()
     inner = images.image([b"/tmp/a", b"/tmp/b"])
     image = images.nested(inner, [b"/tmp/c"])
     restore(image, Request(overlay_id="outer", target=b"/tmp/t"), setup=setup)
-    assert sorted(os.listdir("t")) == ["deep", "who"]
+    assert sorted(os.listdir("t")) == ["below", "deep", "who"]
     assert Path("t/who").read_text() == "a"
     assert sum(mount.fs_type == b"overlay" for mount in entries()) == 1
+
+
+@pytest.mark.as_root
+def test_copies_that_an_inner_overlay_uses_up_serve_no_other(vantage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one page of names: its child attaches them, and they are gone with it, sooner or later."""
+    make("a", "b", "c", "t")
+    opened: list[tuple[str, bool]] = []
+
+    class Place(search.PlainPlace):
+        def open(self, source: SourcePlan, identity: model.Identity, inside: bytes) -> search.Opened | None:
+            opened.append((inside.decode(), self.tree is not None))
+            return super().open(source, identity, inside)
+
+    monkeypatch.setattr(find, "PlainPlace", Place)
+    image = images.nested(images.image([b"/tmp/a", b"/tmp/b"]), [b"/tmp/c"])
+    restore(image, Request(overlay_id="outer", target=b"/tmp/t"), setup="page")
+    assert opened[-3:] == [("/c", False), ("/a", True), ("/b", True)]
 
 
 @pytest.mark.in_both
