@@ -16,7 +16,7 @@ from pathlib import Path
 REFERENCE = Path(__file__).parents[1] / "reference"
 COMMANDS = {
     "dump": ("ovsi.cli.dump", "ovsi.dump", "ovsi.introspect.introspector", "ovsi.image.write"),
-    "restore": ("ovsi.cli.restore", "ovsi.plan.make", "ovsi.restore.run", "ovsi.restore.names", "ovsi.image.read"),
+    "restore": ("ovsi.cli.restore", "ovsi.plan.make", "ovsi.restore.run", "ovsi.image.read"),
 }
 """By command, modules that every run imports; what they import themselves need not be named."""
 

@@ -16,9 +16,12 @@ from .syscall import NUMBER_OF_BPF, syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from collections.abc import Callable, Sequence
 
     Attempt = Callable[[int, int, foreign.Array[foreign.c_char] | None], int]
+else:
+    import _signal  # what `signal` wraps, without its enumerations
 
 _MAP_CREATE, _PROG_LOAD, _PROG_RUN, _BTF_LOAD = 0, 5, 10, 18
 _MAP_TYPE_ARRAY = 2
@@ -171,7 +174,17 @@ def load(
         size = _LOAD_PLAIN if types_fd is None else len(attributes)
         return _bpf_in_memory(_PROG_LOAD, "BPF_PROG_LOAD", attributes[:size])
 
-    return _first_that_loads(attempt)
+    try:
+        return _first_that_loads(attempt)
+    except OSError as failure:
+        if failure.errno != errno.EAGAIN:
+            raise
+    # A signal came while the verifier was at work, as a profiler's timer sends them all the time.
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+    try:
+        return _first_that_loads(attempt)
+    finally:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
 
 
 def _first_that_loads(attempt: Attempt) -> int:

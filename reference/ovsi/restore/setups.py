@@ -26,6 +26,7 @@ from .context import (
     takes_anything,
     told_options,
 )
+from .names import may_return, set_numbers, set_true_names, true_names
 from .pair import reopen
 from .probe import NO_DESCRIPTOR
 from .workshop import attach, bring_out, detached_copy, enter_private_namespace, new_tmpfs
@@ -89,8 +90,6 @@ def build(
         context = _with_layers(overlay, opened)  # here, for a child would first copy all the memory that it looks at
     names = None
     if setup == "append" and all(source.tree is None for source in opened):
-        from .names import true_names  # few kernels need it
-
         names = true_names(opened)  # here for the same reason
 
     workshop = _Workshop(overlay, opened, mark, context, names)
@@ -159,8 +158,6 @@ class _Workshop:
         self._finish(_with_layers(self.overlay, self.opened))
 
     def _by_append(self) -> None:
-        from .names import may_return, set_numbers, set_true_names
-
         if self.names is None:
             self._attach_trees()
         fs = open_context(self.overlay)

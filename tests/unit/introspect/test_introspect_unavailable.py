@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import struct
 
 import pytest
@@ -28,6 +29,18 @@ def test_an_ordinary_user() -> None:
         Introspector()
     assert caught.value.ability == "bpf"
     assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.on_real_mounts
+def test_signals_all_the_time_do_not_hide_it() -> None:
+    """As a profiler's timer sends them: the verifier gives up when one comes."""
+    signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.0001, 0.0001)
+    try:
+        for _ in range(20):
+            Introspector().close()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no BTF at all" * 100])
