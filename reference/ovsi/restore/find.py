@@ -92,8 +92,7 @@ class Finder:
     def _at_its_place(self, overlay: OverlayPlan, found: dict[str, Opened]) -> None:
         """The short way for the many layers: those that are where the image saw them, and plainly the same."""
         places: dict[tuple[object, ...], PlainPlace | None] = {}
-        # An overlay that is built meanwhile, to bear a layer of this one, would use the copies up.
-        in_clones = self.in_clones and not any(isinstance(way, ByInner) for one in overlay.sources for way in one.ways)
+        in_clones = self.in_clones and not any(map(_wants_its_own_tree, overlay.sources))
         for source in overlay.sources:
             name, role, ways, identity, filesystem, proved, *_rest = source
             way = ways[0] if ways else None
@@ -299,6 +298,12 @@ class Finder:
             return True
         told = any(self.namespace.uuid_of(mount) for mount in mounts)
         return not by_device_alone(fs_type, way.uuid if told else None)
+
+
+def _wants_its_own_tree(source: SourcePlan) -> bool:
+    """Whether one copy of a mount's tree can't serve all sources below it: for this one an overlay is built meanwhile,
+    which would use it up, or a copy of the copy is made to map its IDs (before about Linux 6.15 there is none)."""
+    return source.idmap is not None or any(isinstance(way, ByInner) for way in source.ways)
 
 
 def _missing(overlay: OverlayPlan, found: dict[str, Opened]) -> list[tuple[SourcePlan, ByMount]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from ..identity import Seen, numbers_in_handle, stability_of
+from ..identity import FILEID_INO32_GEN, Seen, numbers_in_handle, stability_of
 from ..linux.files import btrfs_subvolume, btrfs_uuid, file_system_uuid, generation
 from ..linux.handles import AT_HANDLE_FID, FileHandle, HandleReader
 from ..linux.syscall import closing
@@ -70,7 +70,8 @@ def plainly_of_handle(fd: int, fs_type: str, wanted: Identity) -> bool:
     kind, data, made_by = handle
     if made_by == "producer":
         return False
-    numbers = numbers_in_handle(fs_type, kind, data)
+    # What xfs puts into a short handle may be the lower half of a number.
+    numbers = None if (fs_type, kind) == ("xfs", FILEID_INO32_GEN) else numbers_in_handle(fs_type, kind, data)
     held, version, volume = (os.fstat(fd).st_ino, generation, subvolume) if numbers is None else numbers
     if held != inode or generation not in (None, version) or subvolume not in (None, volume):
         return False

@@ -164,7 +164,7 @@ def allow_descriptors(sources: int) -> None:
 def put_away(descriptors: Iterable[int]) -> None:
     """Close what is done with, those that follow each other at once: nothing is lost, whatever the kernel says."""
     ends: dict[int, int] = {}  # of runs, by the number after which they end
-    for fd in sorted(descriptors):
+    for fd in sorted(set(descriptors)):
         ends[fd + 1] = ends.pop(fd, fd)
     for end, begin in ends.items():
         os.closerange(begin, end)

@@ -97,6 +97,13 @@ class Anchor:
             self._clone = own.clone_tree(self.fd)
         return self._clone
 
+    def clone_or_none(self) -> int | None:
+        """None where the kernel makes no copy: of what is unbindable, for one."""
+        try:
+            return self.clone
+        except OSError:
+            return None
+
     def drop_clone(self) -> None:
         """The next use makes a new one: a way of layer setup may have used this one up."""
         if self._clone is not None:

@@ -50,9 +50,9 @@ class PlainPlace:
     """A mount that is surely of the file system on which the image saw some layers: most are found below it."""
 
     def __init__(self, anchor: Anchor, mount: Mount, *, in_clone: bool) -> None:
-        """in_clone: open them in a copy of its tree."""
+        """in_clone: open them in a copy of its tree, if there can be one."""
         self.anchor = anchor
-        self.tree = anchor.clone if in_clone else None
+        self.tree = anchor.clone_or_none() if in_clone else None
         self._top = anchor.fd if self.tree is None else self.tree
         self._root = mount.root.rstrip(b"/")
         self._type = anchor.superblock.fs_type

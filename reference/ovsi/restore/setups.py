@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from .volatile import Leftovers
 
 
+_MODULE = b"/sys/module/overlay"
+
+
 def ability(opened: Sequence[Opened]) -> Setup:
     """The best way that this kernel has, tried on a layer of the stack; nothing is created."""
     layer = next(source for source in opened if source.plan.role == "lower")
@@ -73,8 +76,12 @@ def uses_copies(forced: Setup | None) -> bool:
         return False
     if forced is not None:
         return forced == "page"
-    with closing(open_overlay_context()) as fs:
-        return takes_anything(fs)
+    try:
+        os.stat(_MODULE)  # none is to be loaded for a restore that may be refused
+        with closing(open_overlay_context()) as fs:
+            return takes_anything(fs)
+    except (OSError, Refusal):
+        return False
 
 
 def build(
@@ -197,6 +204,7 @@ class _Workshop:
             except OSError:
                 pass  # it was not attached yet, or is no longer
             own.put_away((self.made,))
+            self.made = -1
 
     def leave(self) -> None:
         """`take_down` what was brought out, unless it serves as a layer here alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from ovsi.errors import Refusal
 from ovsi.image import model
 from ovsi.linux import mountapi
 from ovsi.plan import Request
-from ovsi.restore import restore
+from ovsi.restore import own, restore
 
 from tests.support import command
 from tests.support.unmounting import unmount
@@ -191,3 +192,20 @@ def test_a_mount_namespace_without_proc(vantage: str) -> None:
     """An inner overlay by one page of options, in a namespace whose root is no longer this process's."""
     lack(*ALL_TOGETHER)
     test_restore_stacks.test_an_inner_overlay_that_is_mounted_nowhere_is_built_first(vantage, "page")
+
+
+@pytest.mark.as_root
+@pytest.mark.parametrize("roles", ["all", "lower"])
+def test_id_mapped_layers_where_no_copy_is_made_of_a_copy(
+    vantage: str, roles: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one page, as on Linux 5.19 to 6.4: their own trees are copied from where they are attached."""
+
+    def of_attached(fd: int) -> int:
+        if own.mount_id(fd) not in {mount.mount_id for mount in entries()}:
+            raise OSError(errno.EINVAL, "open_tree of a detached mount, before about Linux 6.15")
+        return real(fd)
+
+    real = own.clone_tree
+    monkeypatch.setattr(own, "clone_tree", of_attached)
+    test_restore_stacks.test_id_mapped_layers(vantage, "page", roles)

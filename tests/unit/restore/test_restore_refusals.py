@@ -365,3 +365,17 @@ def test_result_document(vantage: str) -> None:
     assert data["overlays"] == [
         {"id": "o", "mountPoint": "/tmp/t", "mountId": result.overlays[0].mount_id, "setup": result.overlays[0].setup}
     ]
+
+
+@pytest.mark.as_root
+def test_layers_of_which_the_kernel_makes_no_copy(vantage: str) -> None:
+    """By one page they would be used in a copy of their mount's tree."""
+    for name in ("fs", "t"):
+        Path(name).mkdir()
+    mountapi.mount(b"x", b"/tmp/fs", b"tmpfs")
+    for name in ("fs/l0", "fs/l1"):
+        Path(name).mkdir()
+    image = images.image([b"/tmp/fs/l0", b"/tmp/fs/l1"])
+    mountapi.mount(None, b"/tmp/fs", None, mountapi.MS_UNBINDABLE)
+    refusal = refused(image, setup="page")
+    assert (refusal.code, refusal.subject) == ("locked-mount", "o/lower/0")
