@@ -2,7 +2,7 @@
 
 A name is looked up when it is set, a mount is required to be in the caller's mount namespace when the superblock is
 created. So the names are set below a root of one's own, in a private mount namespace, where each is a link to the
-checked descriptor and no one else can make it lead elsewhere; then the process goes back.
+checked descriptor, and no one else can make it lead elsewhere; then the process goes back.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Name = tuple[bytes, bytes, bytes, int]  # of a layer: the key, its name, how that is said for its role, descriptor
 
 _DESCRIPTORS = b".descriptors of the restore"
+_LINK = b"/.link of the restore"
 _LONGEST = 255
 
 
@@ -77,7 +78,7 @@ def set_true_names(fs: int, names: Sequence[Name]) -> Callable[[], None]:
     attach(top)
     os.mkdir(_DESCRIPTORS, dir_fd=top)
     attach(proc, top, _DESCRIPTORS)
-    # Only what the links lead to: each step less on the way there is one less for every layer.
+    # Only what the link leads to: each step less on the way there is one less for every layer.
     with closing(os.open(_DESCRIPTORS + b"/self/fd", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)) as numbers:
         attach(own.clone_tree(numbers), top, _DESCRIPTORS)
     os.fchdir(top)
@@ -104,21 +105,26 @@ class _Whereabouts:
 
 
 def _linked(names: Sequence[Name]) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and names to set, each before the next is asked for: it is a link that may have to make room."""
+    """Keys and names to set, each before the next is asked for: it is a link to one number, which changes its meaning.
+
+    That is quicker than a link for each number, of which the kernel would have to look up and forget every one.
+    """
+    number = os.open(b"/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.symlink(b"/%s/%d" % (_DESCRIPTORS, number), _LINK)
     made: set[bytes] = {b""}
     links: set[bytes] = set()
-    target = b"/" + _DESCRIPTORS + b"/"
     for key, name, said, fd in names:
         if len(said) > _LONGEST or not name.startswith(b"/") or name in made or name == b"/":
             yield key, b"%d" % fd
             continue
-        if name[: name.rfind(b"/")] not in made:
-            _make_parents(name, made, links)
-        if name in links:  # two mounts may show one path
-            os.unlink(name)
-        os.symlink(b"%s%d" % (target, fd), name)
-        links.add(name)
+        if name not in links:  # two mounts may show one path
+            if name[: name.rfind(b"/")] not in made:
+                _make_parents(name, made, links)
+            os.link(_LINK, name, follow_symlinks=False)
+            links.add(name)
+        os.dup2(fd, number, inheritable=False)
         yield key, said
+    os.close(number)
 
 
 def _make_parents(path: bytes, made: set[bytes], links: set[bytes]) -> None:
