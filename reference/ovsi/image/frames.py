@@ -22,14 +22,15 @@ _known: dict[Words, Frame] = {}
 def frame_of(words: Words) -> Frame:
     """What comes before the declared name, the inode number, the handle's bytes, the path, and the path of the place.
 
-    `words`: role, file system, type of the handle, who made it, state, assurance, method, mount of the place.
+    `words`: role (empty of a work directory), file system, type of the handle, who made it, state, assurance, method,
+    mount of the place.
     """
     frame = _known.get(words)
     if frame is None:
         kind = words[2]
         role, filesystem, made_by, state, assurance, method, mount = map(string, words[:2] + words[3:])
         frame = _known[words] = (
-            f'{{"role": {role}, "declared": ',
+            f'{{"role": {role}, "declared": ' if words[0] else '{"declared": ',
             f', "identity": {{"filesystem": {filesystem}, "inode": "',
             f', "handle": {{"type": {kind}, "bytes": "',
             f'", "madeBy": {made_by}}}}}, "path": ',

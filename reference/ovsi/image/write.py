@@ -113,18 +113,16 @@ def _inline(kind: type[model.Entry]) -> Encoder:
             steps.extend(_steps(kind))
         return "{" + ", ".join(_parts(record, steps)) + "}"
 
-    return encoder
+    return (lambda work: _usual(work, "") or encoder(work)) if kind is model.Source else encoder
 
 
 # What a dump may have a million of, in the form that nearly all have, by hand; None for any other form. A test holds
 # these equal to the general way, which takes three times as long.
 
 
-def _usual_layer(layer: model.Layer) -> str | None:
-    values: Any = layer  # a tuple, as are its parts
-    declared, identity, path, state, assurance, method, place, candidate, idmap, reason, requires, missing, role = (
-        values
-    )
+def _usual(source: model.Source, role: str) -> str | None:
+    values: Any = source  # a tuple, as are its parts
+    declared, identity, path, state, assurance, method, place, candidate, idmap, reason, requires, missing = values[:12]
     if candidate or idmap or reason or requires or missing or identity is None or place is None:
         return None
     filesystem, inode, generation, subvolume, handle, unknown = identity
@@ -146,7 +144,7 @@ def _usual_layer(layer: model.Layer) -> str | None:
 
 def _layer(layer: model.Layer) -> str:
     """A layer with the comma and the line's begin before it."""
-    return f",{BEGIN_OF_LINE}{_usual_layer(layer) or _any_layer(layer)}"
+    return f",{BEGIN_OF_LINE}{_usual(layer, layer.role) or _any_layer(layer)}"
 
 
 def _repeated(one: Encoder) -> Encoder:

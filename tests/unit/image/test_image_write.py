@@ -151,13 +151,15 @@ def test_the_quick_way_of_usual_layers_gives_the_same(monkeypatch: pytest.Monkey
         USUAL.replace(identity=identity.replace(handle=None)),
         USUAL.replace(identity=identity.replace(handle=model.Handle(type=1, bytes=b"x"))),
     ]
-    assert write._usual_layer(USUAL)
-    assert not any(write._usual_layer(layer) for layer in layers[1:])
+    assert write._usual(USUAL, USUAL.role)
+    assert not any(write._usual(layer, layer.role) for layer in layers[1:])
     quick = [write._layer(layer) for layer in layers]
-    monkeypatch.setattr(write, "_usual_layer", lambda _layer: None)
-    assert [write._layer(layer) for layer in layers] == quick
     fields = {name: value for name, value in USUAL.fields().items() if name != "role"}
+    quick_work = write._inline(model.Source)(model.Source(**fields))
+    monkeypatch.setattr(write, "_usual", lambda _source, _role: None)
+    assert [write._layer(layer) for layer in layers] == quick
     work = write._inline(model.Source)(model.Source(**fields))
+    assert work == quick_work
     assert write._layer(USUAL) == ",\n    " + work.replace("{", '{"role": "lower", ', 1)
 
 
