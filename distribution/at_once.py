@@ -16,9 +16,15 @@ from pathlib import Path
 REFERENCE = Path(__file__).parents[1] / "reference"
 COMMANDS = {
     "dump": ("ovsi.cli.dump", "ovsi.dump", "ovsi.introspect.introspector", "ovsi.image.write"),
+    "validate": ("ovsi.cli.validate", "ovsi.image.read"),
     "restore": ("ovsi.cli.restore", "ovsi.plan.make", "ovsi.restore.run", "ovsi.image.read"),
 }
 """By command, modules that every run imports; what they import themselves need not be named."""
+GROUPS = {
+    "of_climb": ("dump", "ovsi.discover.climb", "ovsi.discover.search"),
+    "of_introspection": ("restore", "ovsi.introspect.introspector"),
+}
+"""Modules that a command imports together in many runs, after the command: those that it has not by then."""
 
 _UNWANTED = ("ovsi", "ovsi.start", "ovsi.signals")
 """Modules that have run by then."""
@@ -26,11 +32,18 @@ _HEAD = '"""Made of the modules of this package when it was built (distribution/
 
 
 def source(command: str) -> str:
-    """The text of the module for a command."""
-    names = list(_in_order(COMMANDS[command]))
+    """The text of the module for a command, or for a group."""
+    names = list(_in_order(_roots(command)))
+    if command in GROUPS:
+        known = set(_in_order(COMMANDS[GROUPS[command][0]]))
+        names = [name for name in names if name not in known]
     functions = [ast.unparse(_function(name, f"_{number}")) for number, name in enumerate(names)]
     rows = [f"    ({name!r}, {_is_package(name)}, _{number}.__code__)," for number, name in enumerate(names)]
     return "\n\n\n".join([_HEAD, *functions, "\n".join(["MODULES = (", *rows, ")"])]) + "\n"
+
+
+def _roots(command: str) -> tuple[str, ...]:
+    return COMMANDS[command] if command in COMMANDS else GROUPS[command][1:]
 
 
 def _in_order(roots: tuple[str, ...]) -> Iterator[str]:

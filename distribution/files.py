@@ -16,6 +16,6 @@ FILES: dict[str, Callable[[], str]] = {
 """Below the prefix."""
 
 MODULES: dict[str, Callable[[], str]] = {
-    f"ovsi/at_once/{command}.py": partial(at_once.source, command) for command in at_once.COMMANDS
+    f"ovsi/at_once/{command}.py": partial(at_once.source, command) for command in (*at_once.COMMANDS, *at_once.GROUPS)
 }
 """In the packages."""

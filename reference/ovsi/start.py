@@ -29,6 +29,11 @@ _KIND = MAGIC_NUMBER + bytes(4)
 _ENDING = f".{sys.implementation.cache_tag}.pyc"
 _WRITTEN_IN_C = ("_ctypes", "_socket", "mmap")
 """Modules that are mostly no part of the interpreter itself. The import system looks into three directories before."""
+_MADE_WITH_OTHERS = {
+    f"{_PREFIX}discover.climb": "of_climb",
+    f"{_PREFIX}introspect.introspector": "of_introspection",
+}
+"""Modules with which others are imported, and the file of all of them."""
 _MOST = 1 << 20  # bytes that are read at once: more than any compiled file here has
 
 
@@ -41,8 +46,8 @@ def run() -> None:
 
     try:
         signals.catch()  # as early as can be: most of a short run is imports
-        if usual:
-            _run_at_once(sys.argv[1:2])
+        if usual and sys.argv[1:2] and sys.argv[1].isalpha():
+            _make_at_once(sys.argv[1])
         from .cli import run as run_command
 
         run_command()
@@ -54,14 +59,14 @@ def run() -> None:
         _exit(1)
 
 
-def _run_at_once(command: list[str]) -> None:
+def _make_at_once(which: str) -> None:
     """Make the modules that a command always needs, where the package was built with all of them in one file."""
-    found = _compiled(f"{_HERE}/at_once/{command[0]}.py") if command and command[0].isalpha() else None
+    found = _compiled(f"{_HERE}/at_once/{which}.py")
     if found is None:
         return
     names: dict[str, Any] = {}
     exec(found[1], names)
-    rows = names["MODULES"]
+    rows = [row for row in names["MODULES"] if row[0] not in sys.modules]
     for name, is_package, _code in rows:  # first, for a package may import what is in it, which needs the package
         sys.modules[name] = _bare_module(name, is_package)
     done = 0
@@ -96,6 +101,10 @@ class Finder:
         """How to import a module; None where the import system is to say."""
         if not name.startswith(_PREFIX):
             return _written_in_c(name) if name in _WRITTEN_IN_C else None
+        if name in _MADE_WITH_OTHERS:
+            _make_at_once(_MADE_WITH_OTHERS[name])
+            if name in sys.modules:
+                return ModuleSpec(name, _Made())  # type: ignore[arg-type]  # as much of a loader as is asked for
         place = _place(name)
         if found := _compiled(f"{place}.py"):
             return _spec(name, f"{place}.py", *found)
@@ -160,6 +169,17 @@ def _spec(name: str, source: str, cached: str, code: "CodeType", package: str | 
     if package is not None:
         spec.submodule_search_locations = [package]
     return spec
+
+
+class _Made:
+    """The loader of a module that is made already."""
+
+    def create_module(self, spec: "ModuleSpec") -> "ModuleType":
+        """That module."""
+        return sys.modules[spec.name]
+
+    def exec_module(self, module: "ModuleType") -> None:
+        """It was run."""
 
 
 class _Loader(SourceFileLoader):

@@ -15,11 +15,13 @@ from distribution import at_once
 
 from .harness import REPOSITORY, refused
 
+WHICH = (*at_once.COMMANDS, *at_once.GROUPS)
+
 TELL = """
 import json, sys
 from ovsi import start
 if {at_once}:
-    start._run_at_once([{command!r}])
+    start._make_at_once({command!r})
     there = [name for name in sys.modules if name.startswith("ovsi.")]
 else:
     there = {names!r}
@@ -45,10 +47,10 @@ print(json.dumps(found, sort_keys=True))
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """The package as it is installed: with its modules for `dump` and `restore`, compiled."""
+    """The package as it is installed: with the files of many modules, compiled."""
     shutil.copytree(REPOSITORY / "reference" / "ovsi", tmp_path / "ovsi", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "ovsi" / "at_once").mkdir()
-    for command in at_once.COMMANDS:
+    for command in WHICH:
         (tmp_path / "ovsi" / "at_once" / f"{command}.py").write_text(at_once.source(command))
     compile_(tmp_path)
     return tmp_path
@@ -71,10 +73,10 @@ def told(package: Path, command: str, names: list[str] | None = None) -> dict[st
     return found
 
 
-@pytest.mark.parametrize("command", at_once.COMMANDS)
+@pytest.mark.parametrize("command", WHICH)
 def test_modules_are_those_that_are_imported_one_by_one(package: Path, command: str) -> None:
     found = told(package, command)
-    assert len(found) > 40
+    assert len(found) > 10
     assert found == told(package, command, list(found))
 
 
@@ -83,7 +85,7 @@ def test_a_run_that_is_interrupted_meanwhile_says_so(package: Path, command: str
     """At any module: those that were done serve, the others are imported."""
     source = package / "ovsi" / "at_once" / f"{command}.py"
     whole = source.read_text()
-    for number in (0, 1, 2, 5, 20, 40):
+    for number in (0, 1, 2, 5, 10):
         struck = f"def _{number}():\n    import os\n    os.kill(os.getpid(), 15)\n"
         source.write_text(whole.replace(f"def _{number}():\n", struck + "\n\ndef _rest():\n", 1))
         compile_(package)
@@ -106,3 +108,20 @@ def test_without_its_compiled_file_modules_are_imported_one_by_one(package: Path
     run = python(package, "-m", "ovsi", "dump", "--help")
     assert run.returncode == 0
     assert b"--mountpoint" in run.stdout
+
+
+GROUP = """
+import sys
+from ovsi import start
+sys.meta_path.insert(0, start.Finder())
+import ovsi.discover.hints as before
+from ovsi.discover import climb
+assert climb.LowerRungs.verdicts.__code__.co_filename.endswith("of_climb.py")
+assert sys.modules["ovsi.discover.search"].Search.locate.__code__.co_filename.endswith("of_climb.py")
+assert climb.Hints is before.Hints and before.Hints.at.__code__.co_filename.endswith("hints.py")
+"""
+
+
+def test_a_group_is_made_with_its_first_module_and_leaves_what_is_there(package: Path) -> None:
+    run = python(package, "-c", GROUP)
+    assert run.returncode == 0, run.stderr.decode()
