@@ -12,6 +12,9 @@ import ast
 import symtable
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+from ovsi import start
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 COMMANDS = {
@@ -20,11 +23,17 @@ COMMANDS = {
     "restore": ("ovsi.cli.restore", "ovsi.plan.make", "ovsi.restore.run", "ovsi.image.read"),
 }
 """By command, modules that every run imports; what they import themselves need not be named."""
-GROUPS = {
-    "of_climb": ("dump", "ovsi.discover.climb", "ovsi.discover.search"),
-    "of_introspection": ("restore", "ovsi.introspect.introspector"),
-}
-"""Modules that a command imports together in many runs, after the command: those that it has not by then."""
+
+
+class Group(NamedTuple):
+    """A file with what many runs import together: the command that has made its own by then, roots beside the first."""
+
+    after: str
+    others: tuple[str, ...] = ()
+
+
+GROUPS = {"of_climb": Group("dump", ("ovsi.discover.search",)), "of_introspection": Group("restore")}
+"""By the names that `ovsi.start` has for the files."""
 
 _UNWANTED = ("ovsi", "ovsi.start", "ovsi.signals")
 """Modules that have run by then."""
@@ -35,7 +44,7 @@ def source(command: str) -> str:
     """The text of the module for a command, or for a group."""
     names = list(_in_order(_roots(command)))
     if command in GROUPS:
-        known = set(_in_order(COMMANDS[GROUPS[command][0]]))
+        known = set(_in_order(COMMANDS[GROUPS[command].after]))
         names = [name for name in names if name not in known]
     functions = [ast.unparse(_function(name, f"_{number}")) for number, name in enumerate(names)]
     rows = [f"    ({name!r}, {_is_package(name)}, _{number}.__code__)," for number, name in enumerate(names)]
@@ -43,7 +52,9 @@ def source(command: str) -> str:
 
 
 def _roots(command: str) -> tuple[str, ...]:
-    return COMMANDS[command] if command in COMMANDS else GROUPS[command][1:]
+    if command in COMMANDS:
+        return COMMANDS[command]
+    return (*(first for first, file in start.GROUPS.items() if file == command), *GROUPS[command].others)
 
 
 def _in_order(roots: tuple[str, ...]) -> Iterator[str]:

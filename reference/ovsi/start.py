@@ -29,11 +29,11 @@ _KIND = MAGIC_NUMBER + bytes(4)
 _ENDING = f".{sys.implementation.cache_tag}.pyc"
 _WRITTEN_IN_C = ("_ctypes", "_socket", "mmap")
 """Modules that are mostly no part of the interpreter itself. The import system looks into three directories before."""
-_MADE_WITH_OTHERS = {
+GROUPS = {
     f"{_PREFIX}discover.climb": "of_climb",
     f"{_PREFIX}introspect.introspector": "of_introspection",
 }
-"""Modules with which others are imported, and the file of all of them."""
+"""Modules that many runs import with many others, and the file of all of them (distribution/at_once.py)."""
 _MOST = 1 << 20  # bytes that are read at once: more than any compiled file here has
 
 
@@ -101,8 +101,8 @@ class Finder:
         """How to import a module; None where the import system is to say."""
         if not name.startswith(_PREFIX):
             return _written_in_c(name) if name in _WRITTEN_IN_C else None
-        if name in _MADE_WITH_OTHERS:
-            _make_at_once(_MADE_WITH_OTHERS[name])
+        if name in GROUPS:
+            _make_at_once(GROUPS[name])
             if name in sys.modules:
                 return ModuleSpec(name, _Made())  # type: ignore[arg-type]  # as much of a loader as is asked for
         place = _place(name)
