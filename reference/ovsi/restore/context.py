@@ -95,31 +95,24 @@ def _set(fs: int, name: str, value: bytes | None, overlay: OverlayPlan) -> None:
         ) from None
 
 
-def _collects() -> bool:
-    """`takes_anything` of a context of its own."""
+def only_collects() -> bool:
+    """Whether a context of this kernel takes any key and looks later (before Linux 6.5): that it does says nothing."""
     with closing(open_overlay_context()) as fs:
-        return takes_anything(fs)
-
-
-def takes_anything(fs: int) -> bool:
-    """Whether a context only collects what it is given, as before Linux 6.5, so that taking a key says nothing."""
-    try:
-        set_string(fs, b"no option is called this", b"")
-    except OSError as failure:
-        if failure.errno != errno.EINVAL:
-            raise
-        return False
+        try:
+            set_string(fs, b"no option is called this", b"")
+        except OSError as failure:
+            if failure.errno != errno.EINVAL:
+                raise
+            return False
     return True
 
 
 def check_options(overlay: OverlayPlan) -> None:
     """Raises Refusal as `open_context`, also where a context does not tell; nothing is created."""
-    with closing(open_overlay_context()) as fs:
-        tells = not takes_anything(fs)
-    if tells:
-        os.close(open_context(overlay))
-    else:
+    if only_collects():
         tuple(told_options(overlay))
+    else:
+        os.close(open_context(overlay))
 
 
 def told_options(overlay: OverlayPlan) -> Iterator[Option]:
@@ -127,11 +120,9 @@ def told_options(overlay: OverlayPlan) -> Iterator[Option]:
 
     Raises Refusal: unsupported-option, and unsupported-kernel where the kernel has no data-only layers (Linux 6.5).
     """
-    if any(source.role == "data" for source in overlay.sources):
-        with closing(open_overlay_context()) as fs:
-            if takes_anything(fs):  # the two came together
-                message = f"overlay {overlay.id} has data-only layers, which this kernel lacks"
-                raise Refusal("unsupported-kernel", message, overlay.id)
+    if any(source.role == "data" for source in overlay.sources) and only_collects():  # the two came together
+        message = f"overlay {overlay.id} has data-only layers, which this kernel lacks"
+        raise Refusal("unsupported-kernel", message, overlay.id)
     given = tuple(given_options(overlay))
     if is_known(*given):  # mostly; each failed creation of a superblock takes a millisecond
         yield from given
@@ -148,10 +139,10 @@ def told_options(overlay: OverlayPlan) -> Iterator[Option]:
 
 
 def is_known(*options: Option) -> bool:
-    """Whether this kernel takes options together, also where it tells only at the creation: with lowers that lack.
+    """Whether this kernel takes options together: by the keys, or where it only collects them by a creation that fails.
 
-    EINVAL is then for an option, ENOENT for a lower (older kernels want two of them before they look). A label with a
-    comma is more than a context that takes anything can be asked for: then True.
+    There lowers lack: EINVAL is for an option, ENOENT for a lower (of which these kernels want two before they look). A
+    label with a comma is more than such a kernel can be asked for: then True.
     """
     with closing(open_overlay_context()) as fs:
         try:
@@ -160,13 +151,13 @@ def is_known(*options: Option) -> bool:
                     set_flag(fs, option.name.encode())
                 else:
                     set_string(fs, option.name.encode(), option.value)
-            if not _collects():
+            if not only_collects():
                 return True
             set_string(fs, b"lowerdir", b"/proc/self/no such layer:/proc/self/no such layer")
             create(fs)
         except OSError as failure:
             label = any(one.name.endswith("context") and b"," in (one.value or b"") for one in options)
-            return failure.errno != errno.EINVAL or (len(options) == 1 and label and takes_anything(fs))
+            return failure.errno != errno.EINVAL or (len(options) == 1 and label and only_collects())
     return True
 
 

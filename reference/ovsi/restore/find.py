@@ -301,8 +301,11 @@ class Finder:
 
 
 def _wants_its_own_tree(source: SourcePlan) -> bool:
-    """Whether one copy of a mount's tree can't serve all sources below it: for this one an overlay is built meanwhile,
-    which would use it up, or a copy of the copy is made to map its IDs (before about Linux 6.15 there is none)."""
+    """Whether a copy of its mount's tree that serves others can't serve a stack with this source.
+
+    An overlay that is built meanwhile, to bear it, would use the copy up; to map its IDs the copy would be copied, and
+    no kernel before about Linux 6.15 does that.
+    """
     return source.idmap is not None or any(isinstance(way, ByInner) for way in source.ways)
 
 

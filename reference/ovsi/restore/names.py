@@ -19,7 +19,7 @@ from .workshop import attach, enter_private_namespace, new_tmpfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from .search import Opened
 
@@ -41,10 +41,10 @@ def may_return() -> bool:
     return True
 
 
-def set_numbers(fs: int, opened: Sequence[Opened]) -> None:
-    """Set every layer of a context under the number of its descriptor."""
+def set_numbers(fs: int, layers: Iterable[tuple[bytes, int]]) -> None:
+    """Set layers of a context, keys and descriptors, each under the number of its descriptor."""
     own.stand_among_descriptors()
-    set_strings(fs, [(KEYS[source.plan.role], b"%d" % source.fd) for source in opened])
+    set_strings(fs, [(key, b"%d" % fd) for key, fd in layers])
 
 
 def true_names(opened: Sequence[Opened]) -> list[Name]:
@@ -67,8 +67,7 @@ def set_true_names(fs: int, names: Sequence[Name]) -> Callable[[], None]:
     """
     proc = own.copy()
     if proc is None:
-        own.stand_among_descriptors()
-        set_strings(fs, [(key, b"%d" % fd) for key, _name, _said, fd in names])
+        set_numbers(fs, [(key, fd) for key, _name, _said, fd in names])
         return enter_private_namespace
     with closing(own.process()) as me:
         home = _Whereabouts(me)

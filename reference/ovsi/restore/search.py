@@ -28,7 +28,7 @@ _ANOTHER_KIND = (errno.ENOTDIR, errno.ELOOP)
 
 
 class Opened:
-    """A source, open. path: below `anchor`; in_clone: it was opened in the anchor's clone, a detached tree.
+    """A source, open. path: below `anchor`.
 
     verdict: how it compares with the image. tree: the detached tree that it is in, None in the caller's namespace.
     """

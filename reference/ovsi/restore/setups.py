@@ -20,10 +20,10 @@ from .child import in_child
 from .context import (
     KEYS,
     in_initial_user_namespace,
+    only_collects,
     open_context,
     open_overlay_context,
     source_of,
-    takes_anything,
     told_options,
 )
 from .names import may_return, set_numbers, set_true_names, true_names
@@ -64,7 +64,7 @@ def ability(opened: Sequence[Opened]) -> Setup:
             if failure.errno != errno.EINVAL:
                 raise
             return "page"
-        return "page" if takes_anything(fs) else "append"
+    return "page" if only_collects() else "append"
 
 
 def uses_copies(forced: Setup | None) -> bool:
@@ -78,8 +78,7 @@ def uses_copies(forced: Setup | None) -> bool:
         return forced == "page"
     try:
         os.stat(_MODULE)  # none is to be loaded for a restore that may be refused
-        with closing(open_overlay_context()) as fs:
-            return takes_anything(fs)
+        return only_collects()
     except (OSError, Refusal):
         return False
 
@@ -169,7 +168,7 @@ class _Workshop:
             self._attach_trees()
         fs = open_context(self.overlay)
         if self.names is None or not may_return():
-            set_numbers(fs, self.opened)
+            set_numbers(fs, [(KEYS[source.plan.role], source.fd) for source in self.opened])
             self._finish(fs)
         else:
             self._finish(fs, set_true_names(fs, self.names))
