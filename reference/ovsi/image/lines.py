@@ -50,9 +50,9 @@ def tree_with_layers(text: str) -> object | None:
 
 
 def _put_back(root: object, arrays: list[list[model.Layer]]) -> bool:
-    """Put the layers in the places of their numbers, if that is where these are."""
+    """Put the layers in the places of their numbers, if each overlay has its own; others are of what is ignored."""
     overlays = root.get("overlays") if type(root) is dict else None
-    if type(overlays) is not list or len(overlays) != len(arrays):
+    if type(overlays) is not list:
         return False
     for number, overlay in enumerate(overlays):
         if type(overlay) is not dict or overlay.get("layers") != [int(f"{_MARK}{number:05}")]:
