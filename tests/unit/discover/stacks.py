@@ -186,6 +186,12 @@ def listing(path: str) -> dict[str, tuple[Any, ...]]:
 LOCATED = {"upper": "located", "lower/0": "located", "lower/1": "located", "work": "located"}
 
 
+def swap_the_lowers(base: str = "/tmp/s") -> None:
+    """Each gets the other's name."""
+    for old, new in (("l0", "x"), ("l1", "l0"), ("x", "l1")):
+        os.rename(f"{base}/{old}", f"{base}/{new}")
+
+
 def plain(base: str = "/tmp/s", more: str = "") -> str:
     """Two lowers that share names, an upper and a work directory."""
     make(f"{base}/l0", {"f": "0", "d": None, "only0": "x", "deep": None})

@@ -9,8 +9,10 @@ import signal
 from itertools import count, islice
 
 import pytest
+from ovsi.discover.location import Locator
 from ovsi.dump import EVERY_OVERLAY, RUNGS, at_mountpoint, dump, with_mount_id
 from ovsi.errors import Refusal
+from ovsi.image import model
 from ovsi.linux import mountapi, namespaces
 from ovsi.linux.mounttable import read_mount_table
 from ovsi.linux.syscall import AT_FDCWD, closing
@@ -65,6 +67,39 @@ def test_lazily_unmounted_sources_are_found_below_a_bind_mount_left_elsewhere() 
     result = agreed(where)
     assert states(result) == LOCATED
     assert place_of(result, sources(result)["work"]) == b"/tmp/left/w"
+
+
+def test_a_layer_below_a_mount_of_itself_is_found_on_that_mount(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handle is the same there: the mount tells. Found in a row with others as it is alone."""
+    where = plain()
+    bind("/tmp/s/l0", "/tmp/s/l0")
+    result = agreed(where)
+    assert states(result) == LOCATED
+    mounts = model.by_id(result.image.mounts)
+    location = sources(result)["lower/0"].location
+    assert location is not None
+    assert mounts[location.mount or ""].mount_point == b"/tmp/s/l0"
+    monkeypatch.setattr(Locator, "load", lambda *_: None)
+    assert sources(taken(where)) == sources(result)
+
+
+def test_overlays_that_share_layers_in_other_places_and_by_other_names() -> None:
+    where = plain()
+    os.chdir("/tmp/s")
+    overlay("/tmp/other", ["l1", "l0"])
+    result = taken(EVERY_OVERLAY)
+    numbers = {
+        model.by_id(result.image.mounts)[one.mounts[0]].mount_point: number
+        for number, one in enumerate(result.image.overlays)
+    }
+    declared = {
+        point: [(name, source.declared) for name, source in sources(result, number).items() if "lower" in name]
+        for point, number in numbers.items()
+    }
+    assert declared[where.encode()] == [("lower/0", b"/tmp/s/l0"), ("lower/1", b"/tmp/s/l1")]
+    assert declared[b"/tmp/other"] == [("lower/0", b"l1"), ("lower/1", b"l0")]
+    told = {(one.overlay, one.source) for one in result.explanations}
+    assert {(f"o{numbers[b'/tmp/other']}", name) for name in ("lower/0", "lower/1")} <= told
 
 
 def test_sources_that_are_mounted_nowhere() -> None:

@@ -12,7 +12,20 @@ from ovsi.linux.syscall import closing
 
 from tests.support.watching import user_may_watch
 
-from .stacks import Tree, bind, listing, make, overlay, place_of, sources, states, taken, tmpfs, unmount
+from .stacks import (
+    Tree,
+    bind,
+    listing,
+    make,
+    overlay,
+    place_of,
+    sources,
+    states,
+    swap_the_lowers,
+    taken,
+    tmpfs,
+    unmount,
+)
 
 pytestmark = pytest.mark.in_userns
 
@@ -69,9 +82,7 @@ def test_what_is_not_listed_is_only_remembered() -> None:
 
 def test_swapped_names_do_not_deceive() -> None:
     where = plain()
-    os.rename("/tmp/s/l0", "/tmp/s/x")
-    os.rename("/tmp/s/l1", "/tmp/s/l0")
-    os.rename("/tmp/s/x", "/tmp/s/l1")
+    swap_the_lowers()
     result = taken(where)
     assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/l1"
     assert place_of(result, sources(result)["lower/1"]) == b"/tmp/s/l0"

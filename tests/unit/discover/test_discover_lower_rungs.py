@@ -19,6 +19,7 @@ from .stacks import (
     plain,
     sources,
     states,
+    swap_the_lowers,
     taken,
     tmpfs,
     unmount,
@@ -71,9 +72,7 @@ def test_no_rung_at_all() -> None:
 
 def test_swapped_names_do_not_deceive() -> None:
     where = plain()
-    os.rename("/tmp/s/l0", "/tmp/s/x")
-    os.rename("/tmp/s/l1", "/tmp/s/l0")
-    os.rename("/tmp/s/x", "/tmp/s/l1")
+    swap_the_lowers()
     result = agreed(where)
     assert place_of(result, sources(result)["lower/0"]) == b"/tmp/s/l1"
     assert place_of(result, sources(result)["lower/1"]) == b"/tmp/s/l0"

@@ -196,6 +196,23 @@ def test_a_module_goes_on_where_its_base_ends() -> None:
     assert module.count() == 3
 
 
+def test_values_are_in_the_order_of_declaration() -> None:
+    """In whatever order the kernel has the members."""
+
+    class Turned(Shape):
+        structure = b"thing"
+        first: int = number("a")
+        second: int = number("b")
+
+    writer = Writer()
+    four = writer.integer(4)
+    writer.struct("thing", 8, ("b", four, 0), ("a", four, 32))
+    view = resolve(Turned, [Btf(writer.data())])
+    data = struct.pack("=4I", 2, 1, 20, 10)
+    assert list(view.values(data)) == [(1, 2), (10, 20)]
+    assert [(row.first, row.second) for row in view.rows(data)] == [(1, 2), (10, 20)]
+
+
 def test_enumerators() -> None:
     writer = Writer()
     writer.integer(4)

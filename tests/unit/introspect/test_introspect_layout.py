@@ -67,6 +67,18 @@ def test_an_overlay_is_read_by_the_loader_alone() -> None:
     layout.close()
 
 
+def test_the_loader_tells_of_all_shapes_together() -> None:
+    """Also of those that serve in place of others: each member of theirs is asked whether it is there."""
+    layout = Layout()
+    for module in MODULES:
+        first = next(shape for shape in WANTED if shape.__module__ == module.__name__)
+        layout._as_loaded(first)
+        if module is shapes and not layout.by_loader:
+            pytest.skip("this kernel's loader does not relocate")
+        assert layout.by_loader, module.__name__
+    layout.close()
+
+
 def _facts(path: str) -> OverlayFacts:
     with closing(os.open(path, os.O_PATH)) as fd, Introspector() as introspector:
         return introspector.overlay_of(fd)

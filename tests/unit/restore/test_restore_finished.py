@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from ovsi.errors import Refusal
@@ -13,7 +13,7 @@ from ovsi.introspect.errors import IntrospectionUnavailable
 from ovsi.introspect.introspector import Introspector
 from ovsi.linux import mountapi
 from ovsi.plan import Request
-from ovsi.restore import held_by_kernel, restore, run
+from ovsi.restore import held_by_kernel, prepare, restore, run, setups
 
 from tests.support.unmounting import unmount
 
@@ -214,3 +214,29 @@ def test_an_id_mapping_that_is_not_known(vantage: str) -> None:
     result = restore(unsure, Request(target=b"/tmp/t", accept=frozenset(["unproved"])))
     assert [(entry.what, entry.subject) for entry in result.accepted] == [("unproved", "o/lower/0")]
     assert Path("t/who").exists()
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("setup", SETUPS)
+@pytest.mark.parametrize("lost", [b"lowerdir", b"upperdir"])
+def test_a_kernel_that_shows_a_layer_less(
+    vantage: str, setup: Setup, lost: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the count tells, whatever became of that layer; nothing is left mounted."""
+    make("l0", "l1", "up", "wk", "t")
+    real = setups.build
+
+    def with_one_less(*arguments: Any, **named: Any) -> tuple[list[bytes], list[int]]:
+        shown, mounts = real(*arguments, **named)
+        found = next(option for option in shown if option.startswith(lost))
+        shown.remove(found)
+        if setup == "page" and lost == b"lowerdir":
+            shown.append(found.rpartition(b":")[0])
+        return shown, mounts
+
+    monkeypatch.setattr(prepare, "build", with_one_less)
+    image = images.image([b"/tmp/l0", b"/tmp/l1"], b"/tmp/up", b"/tmp/wk")
+    count = len(entries())
+    with pytest.raises(Refusal, match="layers" if lost == b"lowerdir" else "upperdir is there 0 times") as refused:
+        restore(image, TARGET, setup=setup)
+    assert (refused.value.code, len(entries())) == ("stack-differs", count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from ovsi.errors import Refusal
 from ovsi.image import model
 from ovsi.linux import mountapi, namespaces
 from ovsi.plan import Mapping, Request
-from ovsi.restore import restore
+from ovsi.restore import look, restore
 from ovsi.restore.result import Result
 from ovsi.restore.undo import undo
 
@@ -379,3 +380,33 @@ def test_layers_of_which_the_kernel_makes_no_copy(vantage: str) -> None:
     mountapi.mount(None, b"/tmp/fs", None, mountapi.MS_UNBINDABLE)
     refusal = refused(image, setup="page")
     assert (refusal.code, refusal.subject) == ("locked-mount", "o/lower/0")
+
+
+@pytest.mark.in_both
+@pytest.mark.parametrize("field", ["inode", "generation"])
+@pytest.mark.parametrize("role", ["upper", "lower"])
+def test_a_number_that_is_not_the_one_in_the_handle(vantage: str, field: str, role: str) -> None:
+    """The handle is that of the directory which is there: no directory has both."""
+    image = stack()
+    overlay = image.overlays[0]
+    layers = list(overlay.layers)
+    index = next(number for number, layer in enumerate(layers) if layer.role == role)
+    identity = layers[index].identity
+    assert identity is not None
+    wrong = identity.replace(**{field: getattr(identity, field) + 1})
+    layers[index] = layers[index].replace(identity=wrong)
+    assert code(changed(image, layers=tuple(layers))) == "identity-differs"
+
+
+def test_the_lower_half_of_an_inode_number_is_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What xfs puts into a short handle, where a number does not fit: the handle alone must not prove the number."""
+    fd = os.open(tmp_path, os.O_PATH)
+    inode = os.fstat(fd).st_ino
+    half = (inode + 1) & 0xFFFF_FFFF
+    handle = model.Handle(type=1, bytes=struct.pack("=II", half, 7), made_by="kernel")
+    wanted = model.Identity(filesystem="f", inode=half, generation=7, handle=handle)
+    monkeypatch.setattr(look._handles, "is_of_fd", lambda *_: True)
+    assert not look.plainly_of_handle(fd, "xfs", wanted)
+    assert look.plainly_of_handle(fd, "xfs", wanted.replace(inode=inode))
+    assert look.plainly_of_handle(fd, "ext4", wanted)
+    os.close(fd)
